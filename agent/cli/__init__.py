@@ -1,0 +1,1 @@
+"""The `tillgate` command, one module per group of verbs."""

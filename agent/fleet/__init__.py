@@ -1,0 +1,1 @@
+"""Desired state: what admins declare, what is there, and the steps between."""

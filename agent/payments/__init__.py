@@ -1,0 +1,1 @@
+"""What must never go wrong: sessions, their journal, the lanes that run them."""

@@ -1,0 +1,1 @@
+"""The doors: everything a till can talk to."""

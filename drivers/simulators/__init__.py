@@ -1,0 +1,1 @@
+"""The world without hardware, shipped for everyone's tests."""

@@ -1,0 +1,1 @@
+"""A stateful simulation of the part of Stripe's API that stores use."""

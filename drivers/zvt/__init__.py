@@ -1,0 +1,1 @@
+"""The ZVT protocol, pure: bytes in, events out, for both roles."""
