@@ -1,0 +1,258 @@
+"""gateway.yaml: what this box is, where its secrets are, and where everything of its own lives."""
+
+import ipaddress
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from agent import documents
+from agent.logs import Format, Level
+from agent.secret import Secret
+
+STATE_DIRECTORY = Path("/var/lib/tillgate")
+RUNTIME_DIRECTORY = Path("/run/tillgate")
+# Where a credential is looked for when systemd did not hand one over: an admin's `tillgate plan` uses the key
+# that the running service was given, or the file that the unit loads it from.
+CREDENTIAL_DIRECTORIES = (Path("/run/credentials/tillgate.service"), Path("/etc/tillgate"))
+MAX_SECRET_BYTES = 64 * 1024  # a key has about a hundred; protects from a path that names something else
+
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$"
+
+
+class SecretError(Exception):
+    """A secret cannot be had from where its reference points."""
+
+
+class _MissingSecretError(SecretError):
+    """There is no such file; it may be in another place."""
+
+
+class Part(BaseModel):
+    """A mapping in gateway.yaml: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class SecretReference(Part):
+    """Where a secret is, never itself: `{credential: NAME}` (systemd's LoadCredential) or `{file: PATH}`."""
+
+    credential: str | None = Field(None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$")
+    file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_inline(cls, value: Any) -> Any:
+        if isinstance(value, str | int | float):
+            raise ValueError(  # noqa: TRY004 -- pydantic turns ValueError into a problem with its place
+                "a secret in the clear: put it in a file and write {file: PATH} or {credential: NAME}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.credential is None) == (self.file is None):
+            raise ValueError("a secret is either {file: PATH} or {credential: NAME}")
+        return self
+
+    def __str__(self) -> str:
+        return f"credential {self.credential}" if self.credential else f"file {self.file}"
+
+
+def _check_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an address like https://api.stripe.com")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError(
+            "must begin with https://: http:// would send the key in the clear to another machine"
+        )
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Url = Annotated[str, AfterValidator(_check_url)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_listed)]
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+
+
+class GatewaySettings(Part):
+    """The box itself."""
+
+    name: Name
+
+
+class StripeSettings(Part):
+    """How to reach Stripe; `requests_per_second` is this store's share of what the account may ask."""
+
+    key: SecretReference
+    account: str | None = Field(None, pattern=r"^acct_[A-Za-z0-9]+$")
+    base_url: Url = "https://api.stripe.com"
+    files_url: Url = "https://files.stripe.com"
+    requests_per_second: float = Field(5, gt=0, le=100, allow_inf_nan=False)
+
+
+class FleetSettings(Part):
+    """Where desired state comes from, and what may be done about drift."""
+
+    paths: Paths = ()
+    interval_s: Seconds = 60
+    heal: bool = False
+    prune: bool = False
+
+
+class JournalSettings(Part):
+    """Where the journal lives: a local disk that keeps what it was told to keep."""
+
+    path: Path = STATE_DIRECTORY / "journal.db"
+
+
+class HttpDoorSettings(Part):
+    """The HTTP API for tills; `connection_tokens_per_minute` counts for each till."""
+
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8470, ge=0, le=65_535)
+    connection_tokens_per_minute: int = Field(30, ge=1, le=6_000)
+
+
+class DoorsSettings(Part):
+    """The doors that are open; a door set to null stays shut."""
+
+    http: HttpDoorSettings | None = HttpDoorSettings()
+
+
+class PaymentsSettings(Part):
+    """How long a customer may take, and how long a stop waits for the sale under way."""
+
+    payment_timeout_s: Seconds = 150
+    shutdown_grace_s: Seconds = 20
+
+
+class LoggingSettings(Part):
+    """How log lines are written, and how many."""
+
+    format: Format = Format.PLAIN
+    level: Level = Level.INFO
+
+
+class Settings(Part):
+    """All of gateway.yaml. `location` is the name of a Location in desired state."""
+
+    gateway: GatewaySettings
+    location: Name
+    stripe: StripeSettings | None = None
+    fleet: FleetSettings = FleetSettings()
+    journal: JournalSettings = JournalSettings()
+    doors: DoorsSettings = DoorsSettings()
+    control_socket: Path = RUNTIME_DIRECTORY / "control.sock"
+    payments: PaymentsSettings = PaymentsSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @property
+    def tills_path(self) -> Path:
+        """The registry of tills and the hashes of their tokens, beside the journal."""
+        return self.journal.path.with_name("tills.json")
+
+
+def load(path: Path) -> Settings:
+    """The settings in a file, relative paths taken from its directory; `ProblemsError` with every problem."""
+    return read(documents.load(path), path)
+
+
+def read(found: list[documents.Document], path: Path) -> Settings:
+    """The settings in the documents of the file `path`; `ProblemsError` with every problem."""
+    if not found:
+        raise documents.ProblemsError(
+            [documents.Problem(str(path), 1, 1, "is empty: `gateway` and `location` are missing")]
+        )
+    if len(found) > 1:
+        raise documents.ProblemsError(
+            [each.problem("a second document: gateway.yaml holds one") for each in found[1:]]
+        )
+    return _anchored(documents.validate(Settings, found[0]), path.absolute().parent)
+
+
+def _anchored(settings: Settings, directory: Path) -> Settings:
+    """The same settings with every path made absolute."""
+    fleet = settings.fleet.model_copy(
+        update={"paths": tuple(directory / each for each in settings.fleet.paths)}
+    )
+    journal = settings.journal.model_copy(update={"path": directory / settings.journal.path})
+    stripe = settings.stripe
+    if stripe is not None and stripe.key.file is not None:
+        key = stripe.key.model_copy(update={"file": directory / stripe.key.file})
+        stripe = stripe.model_copy(update={"key": key})
+    changed = {
+        "fleet": fleet,
+        "journal": journal,
+        "stripe": stripe,
+        "control_socket": directory / settings.control_socket,
+    }
+    return settings.model_copy(update=changed)
+
+
+def resolve(reference: SecretReference, environ: Mapping[str, str] | None = None) -> Secret:
+    """Read the secret a reference points at, without its final line break; `SecretError` says why not."""
+    if reference.file is not None:
+        return _read_secret(reference.file.expanduser(), str(reference))
+    given = (os.environ if environ is None else environ).get("CREDENTIALS_DIRECTORY")
+    directories = (Path(given),) if given else CREDENTIAL_DIRECTORIES
+    unreadable: SecretError | None = None
+    for directory in directories:
+        try:
+            return _read_secret(directory / str(reference.credential), str(reference))
+        except _MissingSecretError:
+            continue
+        except SecretError as error:
+            unreadable = unreadable or error
+    if unreadable is not None:
+        raise unreadable
+    places = " nor in ".join(str(directory) for directory in directories)
+    raise SecretError(
+        f"{reference} is not in {places}: "
+        f"let the unit load it (LoadCredential={reference.credential}:PATH), or write {{file: PATH}}"
+    )
+
+
+def _read_secret(path: Path, what: str) -> Secret:
+    try:
+        status = path.stat()  # before opening: opening a pipe would wait for its writer
+        if not stat.S_ISREG(status.st_mode):
+            raise SecretError(f"{what}: {path} is not a plain file")
+        if status.st_mode & stat.S_IROTH:
+            raise SecretError(
+                f"{what}: everybody on this machine can read {path}: do `chmod o= {path}` "
+                "and, if others may have read it, replace the secret"
+            )
+        with path.open("rb") as file:
+            raw = file.read(MAX_SECRET_BYTES + 1)
+    except FileNotFoundError:
+        raise _MissingSecretError(f"{what}: {path} does not exist: write the secret into it") from None
+    except OSError as error:
+        raise SecretError(f"{what}: cannot read {path}: {error.strerror or error}") from error
+    if len(raw) > MAX_SECRET_BYTES:
+        raise SecretError(f"{what}: {path} is too large to be a secret")
+    try:
+        value = raw.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise SecretError(f"{what}: {path} is not UTF-8 text") from None  # the cause would show the bytes
+    if not value.strip():
+        raise SecretError(f"{what}: {path} is empty")
+    return Secret(value)
