@@ -1,9 +1,13 @@
 """A string that never shows itself by accident."""
 
 import hmac
-from typing import Never, Self
+from typing import TYPE_CHECKING, Any, Never, Self
 
-HIDDEN = "********"
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
+HIDDEN = "***"
 
 
 class Secret:
@@ -21,8 +25,12 @@ class Secret:
         """The value itself: call it where the value leaves the process and nowhere else."""
         return self._value
 
+    def hide(self, text: str) -> str:
+        """The text with stars wherever the value stands in it."""
+        return text.replace(self._value, HIDDEN) if self._value else text
+
     def __repr__(self) -> str:
-        return f"Secret({HIDDEN!r})"
+        return f"Secret({HIDDEN})"
 
     def __str__(self) -> str:
         return HIDDEN
@@ -49,3 +57,13 @@ class Secret:
 
     def __reduce__(self) -> Never:
         raise TypeError("a secret is not pickled: hand over a reference to it instead")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
+        """Let models read a secret from text, and write stars where it would be."""
+        from pydantic_core import core_schema
+
+        del source, handler
+        return core_schema.no_info_after_validator_function(
+            cls, core_schema.str_schema(), serialization=core_schema.to_string_ser_schema()
+        )

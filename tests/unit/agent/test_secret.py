@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import pytest
+from pydantic import BaseModel
 
 from agent.secret import Secret
 
@@ -56,3 +57,18 @@ def test_a_copy_is_the_same_object() -> None:
     secret = Secret(VALUE)
     assert copy.copy(secret) is secret
     assert copy.deepcopy([secret])[0] is secret
+
+
+def test_hide_covers_the_value_in_a_text() -> None:
+    assert Secret(VALUE).hide(f"refused {VALUE}, {VALUE}") == "refused ***, ***"
+    assert Secret("").hide("nothing to hide") == "nothing to hide"
+
+
+def test_a_model_reads_a_secret_and_writes_stars() -> None:
+    class Holder(BaseModel):
+        key: Secret
+
+    held = Holder.model_validate({"key": VALUE})
+    assert held.key.reveal() == VALUE
+    assert VALUE not in repr(held)
+    assert held.model_dump_json() == '{"key":"***"}'
