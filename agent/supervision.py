@@ -28,7 +28,7 @@ class Notifier:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """As systemd told this process: NOTIFY_SOCKET, and sd_watchdog_enabled(3)'s WATCHDOG_USEC, WATCHDOG_PID."""
+        """As systemd told us: NOTIFY_SOCKET, and sd_watchdog_enabled(3)'s WATCHDOG_USEC and WATCHDOG_PID."""
         given = os.environ if environ is None else environ
         microseconds, pid = given.get("WATCHDOG_USEC", ""), given.get("WATCHDOG_PID", "")
         ours = not pid or pid == str(os.getpid())
