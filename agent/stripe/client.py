@@ -8,13 +8,13 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from agent.secret import Secret
 from agent.stripe import form
 from agent.stripe.bucket import Buckets
 from agent.stripe.errors import NoAnswerError, NotSentError, StripeError
 from agent.stripe.exchange import Exchange, HttpRequest
 from agent.stripe.reply import Failure, Reply, read
 from agent.stripe.retry import READ, WRITE, RetryPolicy
-from agent.stripe.secret import Secret
 
 API_VERSION: Final = "2026-10-28.endive"
 BASE_URL: Final = "https://api.stripe.com"
@@ -47,12 +47,16 @@ class StripeClient:
         new_key: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         """`files_url` follows `base_url` unless that is Stripe's own; `account`: act for a connected one."""
+        word = key.reveal()
+        if not word.isascii() or not word.isprintable() or " " in word or not word:
+            # It goes into a header; the message must not repeat it. Any prefix is welcome: sk_, rk_, others.
+            raise ValueError("an API key is one word of printable ASCII characters")
         self._exchange = exchange
         self._key = key
         self._base = base_url.rstrip("/")
         self._files = (files_url or (FILES_URL if self._base == BASE_URL else self._base)).rstrip("/")
         self._headers = {
-            "Authorization": f"Bearer {key.reveal()}",
+            "Authorization": f"Bearer {word}",
             "Stripe-Version": version,
             "User-Agent": "tillgate",
             "Accept": "application/json",

@@ -13,8 +13,8 @@ from pydantic import (
     model_validator,
 )
 
+from agent.secret import Secret
 from agent.stripe.errors import NoAnswerError
-from agent.stripe.secret import Secret
 
 Model = TypeVar("Model", bound=BaseModel)
 

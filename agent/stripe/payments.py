@@ -42,9 +42,9 @@ class Payments:
         )
 
     async def cancel_payment_intent(
-        self, intent: str, *, key: str, reason: str | None = None
+        self, intent: str, *, key: str | None = None, reason: str | None = None
     ) -> PaymentIntent:
-        """Make it unpayable and let held money go."""
+        """Make it unpayable and let held money go; twice is harmless, so it needs no key of the caller's."""
         return await self._intent(
             "POST", "/v1/payment_intents/{}/cancel", {"cancellation_reason": reason}, intent, key=key
         )
