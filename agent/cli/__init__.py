@@ -1,1 +1,23 @@
-"""The `tillgate` command, one module per group of verbs."""
+"""The `tillgate` command: looks at its line first, so that the daemon loads no command-line library."""
+
+import sys
+from collections.abc import Sequence
+
+from agent.cli.options import OptionError, choose, hoist, parse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (`sys.argv` by default) and give its exit code."""
+    given, rest = hoist(sys.argv[1:] if argv is None else argv)
+    try:
+        choose(parse(given))
+    except OptionError as error:
+        sys.stderr.write(f"tillgate: {error}\n")
+        return 2
+    if rest == ["run"]:
+        from agent.cli.run import run
+
+        return run()
+    from agent.cli.command import dispatch
+
+    return dispatch(rest)

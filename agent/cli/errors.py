@@ -24,22 +24,33 @@ class CommandError(Exception):
         return f"{self.args[0]}\n  {self.fix}" if self.fix else str(self.args[0])
 
 
-def report(error: BaseException) -> int:
+def report(error: Exception) -> int:
     """Print an error to stderr and give the exit code; the traceback only with `--log-level debug`."""
     if current().debug:
         sys.stderr.write(mask("".join(traceback.format_exception(error))))
-    sys.stderr.write(mask(_text(error)))
-    return error.exit_code if isinstance(error, CommandError) else FAILED
+    cause = single(error)
+    sys.stderr.write(mask(_text(cause)))
+    return cause.exit_code if isinstance(cause, CommandError) else FAILED
 
 
-def _text(error: BaseException) -> str:
+def expected(error: Exception) -> bool:
+    """Whether the error's message is enough: it is ours, or the system's word on a file or a socket."""
+    cause = single(error)
+    return isinstance(cause, OSError) or type(cause).__module__.partition(".")[0] in {"agent", "drivers"}
+
+
+def single(error: Exception) -> Exception:
+    """What a task group wrapped, when it is one thing only."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _text(error: Exception) -> str:
     if isinstance(error, ProblemsError):
         count = len(error.problems)
         return f"{error}\ntillgate: {count} problem{'s' if count != 1 else ''} found\n"
-    if isinstance(error, CommandError):
+    if expected(error):
         return f"tillgate: {error}\n"
-    if isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        return _text(error.exceptions[0])
-    hint = "" if current().debug else "  `--log-level debug` shows where it happened\n"
-    what = f"{error}" if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-    return f"tillgate: {what}\n{hint}"
+    hint = "" if current().debug else "  this is a mistake in tillgate; `--log-level debug` shows where\n"
+    return f"tillgate: {type(error).__name__}: {error}\n{hint}"

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from agent.logs import Level
+
 DEFAULT_CONFIG = Path("/etc/tillgate/gateway.yaml")
 CONFIG_VARIABLE = "TILLGATE_CONFIG"
 
 # Taken from wherever they stand on the line; what follows these verbs belongs to somebody else.
 _EVERYWHERE = ("--config", "--log-level")
 _PASS_ON = frozenset({"simulate", "--"})
+
+
+class OptionError(ValueError):
+    """An option for the whole command cannot be understood."""
 
 
 class Format(StrEnum):
@@ -73,3 +79,22 @@ def hoist(argv: Sequence[str]) -> tuple[list[str], list[str]]:
         else:
             rest.append(word)
     return given, rest
+
+
+def parse(given: Sequence[str]) -> Options:
+    """What `hoist` found, as options; `OptionError` when it makes no sense. The last one said counts."""
+    config, log_level = default_config(), None
+    words = list(given)
+    while words:
+        name, joined, value = words.pop(0).partition("=")
+        if not joined:
+            if not words:
+                raise OptionError(f"{name} wants a value")
+            value = words.pop(0)
+        if name == "--config":
+            config = Path(value)
+        elif value in set(Level):
+            log_level = value
+        else:
+            raise OptionError(f"{name} is one of {', '.join(Level)}, not {value!r}")
+    return Options(config=config, log_level=log_level)
