@@ -150,6 +150,10 @@ class Terminal:
         reply = await self._client.upload(purpose, filename, content, key=key)
         return parse(FileObject, reply.data)
 
+    async def retrieve_file(self, file: str) -> FileObject:
+        """What is known of a stored file; its name is the one under which it was uploaded."""
+        return await self._read(FileObject, "/v1/files/{}", file)
+
     async def create_connection_token(self, *, location: str | None = None) -> ConnectionToken:
         """A fresh one-time token for a client SDK, scoped to a location."""
         reply = await self._client.call("POST", "/v1/terminal/connection_tokens", {"location": location})
