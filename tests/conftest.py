@@ -7,6 +7,8 @@ import pytest
 
 from drivers.simulators.virtual_time import VirtualTimeLoop
 
+pytest_plugins = ["tests.plugins.require_all"]
+
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item

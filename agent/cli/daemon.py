@@ -102,7 +102,7 @@ class SocketDaemon:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoAnswerError(
                 f"the daemon at {self._socket} did not answer {method} {path}: {type(error).__name__}",
-                fix="it may have done it all the same: `tillgate sessions` shows, and `journalctl -u tillgate` why",
+                fix="it may have done it: `tillgate sessions` shows, and `journalctl -u tillgate` says why",
             ) from error
 
 
