@@ -1,0 +1,252 @@
+"""The data elements (BMPs) of a message: their table, parsing, building (PA00P015 chapters 1, 12, 13)."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from drivers.zvt.errors import DecodeError, LocalProtocolError
+from drivers.zvt.tlv import Tlv, Value, encode_length, encode_tlv, parse_tlv, read_length
+
+LLVAR_MAX = 99
+"""Fx Fy: two decimal digits (chapter 12)."""
+
+LLLVAR_MAX = 999
+"""Fx Fy Fz: three decimal digits (chapter 12)."""
+
+FIELDS_MAX = 512
+"""A message of the standard has at most some thirty; more is noise that would only cost memory."""
+
+CONTAINER = 0x06
+
+
+class Format(StrEnum):
+    """How the length of a field is known."""
+
+    FIXED = "fixed"
+    LLVAR = "LLVAR"
+    LLLVAR = "LLLVAR"
+    TLV = "TLV"
+
+
+class Bmp(NamedTuple):
+    """What is known of one field: its name, how long it is, what its bytes are."""
+
+    name: str
+    format: Format
+    size: int = 0
+    digits: bool = False
+    """Nothing but decimal digits may stand in it, except FF FF where the standard gives it a meaning."""
+
+
+def _fixed(name: str, size: int, *, digits: bool = False) -> Bmp:
+    return Bmp(name, Format.FIXED, size, digits)
+
+
+BMPS: dict[int, Bmp] = {
+    0x01: _fixed("goods time-out (s)", 1),
+    0x02: _fixed("status repetitions", 1),
+    0x03: _fixed("service byte", 1),
+    0x04: _fixed("amount", 6, digits=True),
+    0x05: _fixed("pump", 1),
+    0x06: Bmp("TLV", Format.TLV),
+    0x0B: _fixed("trace number", 3, digits=True),
+    0x0C: _fixed("time", 3, digits=True),
+    0x0D: _fixed("date (MMDD)", 2, digits=True),
+    0x0E: _fixed("expiry (YYMM)", 2),
+    0x17: _fixed("card sequence number", 2),
+    0x19: _fixed("payment type or status", 1),
+    0x22: Bmp("card number", Format.LLVAR),
+    0x23: Bmp("track 2", Format.LLVAR),
+    0x24: Bmp("track 3", Format.LLLVAR),
+    0x27: _fixed("result", 1),
+    # some makers' terminal ids look hexadecimal, so these digits are not checked
+    0x29: _fixed("terminal id", 4),
+    0x2A: _fixed("merchant contract", 15),
+    0x2D: Bmp("track 1", Format.LLVAR),
+    0x2E: Bmp("synchronous chip data", Format.LLLVAR),
+    0x37: _fixed("original trace number", 3, digits=True),
+    0x3A: _fixed("card check value", 2),
+    0x3B: _fixed("approval code", 8),
+    0x3C: Bmp("additional text", Format.LLLVAR),
+    0x3D: _fixed("password", 3),
+    0x49: _fixed("currency", 2, digits=True),
+    0x4C: Bmp("blocked goods groups", Format.LLVAR),
+    0x60: Bmp("totals", Format.LLLVAR),
+    0x70: _fixed("image id", 4),
+    0x71: _fixed("image size", 4),
+    0x72: _fixed("image type", 1),
+    0x73: _fixed("image coding", 1),
+    0x74: _fixed("image chunks", 1),
+    0x75: _fixed("image chunk", 1),
+    0x87: _fixed("receipt number", 2, digits=True),
+    0x88: _fixed("turnover number", 3, digits=True),
+    0x8A: _fixed("card type", 1),
+    0x8B: Bmp("card name", Format.LLVAR),
+    0x8C: _fixed("operator's card type", 1),
+    0x92: Bmp("offline chip parameters", Format.LLLVAR),
+    0x9A: Bmp("purse record", Format.LLLVAR),
+    0xA0: _fixed("host result", 1),
+    0xA7: Bmp("EF_ID", Format.LLVAR),
+    0xAA: _fixed("date (YYMMDD)", 3, digits=True),
+    0xAF: Bmp("EF_Info", Format.LLLVAR),
+    0xBA: _fixed("AID parameter", 5),
+    0xD0: _fixed("PIN algorithm", 1),
+    0xD1: Bmp("PIN data", Format.LLVAR),
+    0xD2: _fixed("card output", 1),
+    0xD3: _fixed("DUKPT key", 1),
+    0xE0: _fixed("minimum input", 1),
+    **{0xE0 + line: Bmp(f"second text, line {line}", Format.LLVAR) for line in range(1, 9)},
+    0xE9: _fixed("maximum input", 1),
+    0xEA: _fixed("echo", 1),
+    0xEB: _fixed("MAC", 8),
+    0xF0: _fixed("display time (s)", 1),
+    **{0xF0 + line: Bmp(f"text, line {line}", Format.LLVAR) for line in range(1, 9)},
+    0xF9: _fixed("beeps", 1),
+    0xFA: _fixed("card reader", 1),
+    0xFB: _fixed("OK key", 1),
+    0xFC: _fixed("dialogue control", 1),
+    0xFD: _fixed("display", 1),
+}
+
+STATUS_ORDER: tuple[int, ...] = (
+    0x27, 0x04, 0x0B, 0x37, 0x0C, 0x0D, 0x0E, 0x17, 0x19, 0x22, 0x29, 0x3B, 0x49, 0x4C, 0x87, 0x8A, 0x8C,
+    0x9A, 0xBA, 0x2A, 0x3C, 0xA0, 0x88, 0x8B, 0x06,
+)  # fmt: skip
+"""Order in which 04 0F lists its fields; old registers rely on it (chapter 3.1.1, note)."""
+
+_UNKNOWN, _TLV, _LLVAR, _LLLVAR = 0, -1, -2, -3
+
+# One number per possible id: > 0 is a fixed size. A list index is the fastest table there is.
+_SIZES: list[int] = [_UNKNOWN] * 256
+for _id, _bmp in BMPS.items():
+    _SIZES[_id] = {
+        Format.FIXED: _bmp.size,
+        Format.TLV: _TLV,
+        Format.LLVAR: _LLVAR,
+        Format.LLLVAR: _LLLVAR,
+    }[_bmp.format]
+
+_DIGITS: list[bool] = [number in BMPS and BMPS[number].digits for number in range(256)]
+_IDS: list[bytes] = [bytes((number,)) for number in range(256)]
+
+NO_RECEIPT = b"\xff\xff"
+
+
+class Field(NamedTuple):
+    """One BMP of a message; `value` is bytes, or the objects of the container 06.
+
+    `width` is 0, or the number of length bytes of the container where fewer would have done.
+    """
+
+    id: int
+    value: Value
+    width: int = 0
+
+
+def var_length(data: bytes, position: int, digits: int, end: int) -> int:
+    """The length that `digits` bytes F0-F9 spell out; raises DecodeError for anything else."""
+    length = 0
+    for offset in range(position, position + digits):
+        if offset >= end:
+            raise DecodeError("length bytes are cut off", offset, f"{digits} bytes F0-F9")
+        byte = data[offset]
+        if not 0xF0 <= byte <= 0xF9:
+            kind = "LLVAR" if digits == 2 else "LLLVAR"
+            raise DecodeError(f"{kind} length byte is {byte:02X}", offset, "F0-F9 (one decimal digit)")
+        length = length * 10 + byte - 0xF0
+    return length
+
+
+def encode_var(value: bytes, digits: int) -> bytes:
+    """The value behind its LLVAR (2) or LLLVAR (3) length."""
+    if len(value) > (LLVAR_MAX if digits == 2 else LLLVAR_MAX):
+        raise LocalProtocolError(f"{len(value)} bytes do not fit behind {digits} length digits")
+    return bytes(0xF0 + int(digit) for digit in f"{len(value):0{digits}}") + value
+
+
+def parse_fields(data: bytes, position: int = 0, end: int | None = None) -> tuple[Field, ...]:
+    """Fields that fill data[position:end] exactly, in their order.
+
+    An id the standard does not know makes the rest unreadable and is refused (84 83, chapter 2.3); a known id
+    is read wherever it stands, wanted there or not (chapter 13).
+    """
+    stop = len(data) if end is None else end
+    fields: list[Field] = []
+    while position < stop:
+        number = data[position]
+        size = _SIZES[number]
+        position += 1
+        if size > 0:
+            after = position + size
+            if after > stop:
+                raise DecodeError(
+                    f"BMP {number:02X} has {size} bytes, {stop - position} are left",
+                    position,
+                    f"{size} bytes",
+                )
+            value = data[position:after]
+            if _DIGITS[number] and not value.hex().isdigit() and not (number == 0x87 and value == NO_RECEIPT):
+                raise DecodeError(
+                    f"BMP {number:02X} ({BMPS[number].name}) is not BCD", position, "digits 0-9"
+                )
+            fields.append(Field(number, value))
+        elif size == _TLV:
+            length, position, width = read_length(data, position, stop)
+            after = position + length
+            if after > stop:
+                raise DecodeError(
+                    f"TLV container has {length} bytes, {stop - position} are left",
+                    position,
+                    f"{length} bytes",
+                )
+            fields.append(Field(number, parse_tlv(data, position, after), width))
+        elif size == _UNKNOWN:
+            raise DecodeError(f"unknown BMP {number:02X}", position - 1, "a BMP of the standard")
+        else:
+            length = var_length(data, position, -size, stop)
+            position -= size
+            after = position + length
+            if after > stop:
+                raise DecodeError(
+                    f"BMP {number:02X} announces {length} bytes, {stop - position} are left",
+                    position,
+                    f"{length} bytes",
+                )
+            fields.append(Field(number, data[position:after]))
+        position = after
+        if len(fields) > FIELDS_MAX:
+            raise DecodeError(f"more than {FIELDS_MAX} fields", position, "a shorter message")
+    return tuple(fields)
+
+
+def encode_fields(fields: Iterable[Field]) -> bytes:
+    """Bytes of the fields in their order; a value that does not fit its format is a LocalProtocolError."""
+    parts: list[bytes] = []
+    for number, value, width in fields:
+        size = _SIZES[number] if 0 <= number <= 0xFF else _UNKNOWN
+        if isinstance(value, bytes):
+            if size > 0:
+                if len(value) != size:
+                    raise LocalProtocolError(f"BMP {number:02X} takes {size} bytes, not {len(value)}")
+                parts.append(_IDS[number] + value)
+                continue
+            if size in {_LLVAR, _LLLVAR}:
+                parts.append(_IDS[number] + encode_var(value, -size))
+                continue
+        elif size == _TLV:
+            body = encode_tlv(value)
+            parts.extend((_IDS[CONTAINER], encode_length(len(body), width), body))
+            continue
+        raise LocalProtocolError(f"BMP {number:02X} cannot carry {type(value).__name__}")
+    return b"".join(parts)
+
+
+def container(*objects: Tlv) -> Field:
+    """The TLV container with these objects."""
+    return Field(CONTAINER, objects)
+
+
+def bmp_name(number: int) -> str:
+    """The field's name, or its number in hexadecimal where the standard has none."""
+    known = BMPS.get(number)
+    return known.name if known else f"BMP {number:02X}"

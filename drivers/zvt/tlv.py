@@ -1,0 +1,171 @@
+"""BER-TLV as ZVT uses it inside BMP 06 (PA00P015 chapter 9.2)."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from drivers.zvt.errors import DecodeError, LocalProtocolError
+from drivers.zvt.tags import CONSTRUCTED, RAW_CONSTRUCTED
+
+TAG_BYTES_MAX = 4
+"""Tags of the standard have at most three bytes; a longer one is noise that would eat its neighbours."""
+
+DEPTH_MAX = 16
+"""The standard nests four deep; without a limit two bytes a level would exhaust the stack."""
+
+LENGTH_MAX = 0xFFFF
+"""81 nn and 82 hi lo are the only long forms (chapter 9.2.1)."""
+
+_CONSTRUCTED_BIT = 0x20
+_MORE = 0x80
+_LOW_TAG_BITS = 0x1F
+
+
+class Tlv(NamedTuple):
+    """One data object. `value` is bytes, or the children of a constructed tag.
+
+    `width` is 0, or the number of length bytes the sender used where fewer would have done.
+    """
+
+    tag: int
+    value: "bytes | tuple[Tlv, ...]" = b""
+    width: int = 0
+
+
+Value = bytes | tuple[Tlv, ...]
+
+
+def is_constructed(tag: int) -> bool:
+    """Whether the tag's own bits promise children (bit 6 of its first byte)."""
+    while tag > 0xFF:
+        tag >>= 8
+    return bool(tag & _CONSTRUCTED_BIT)
+
+
+def read_length(data: bytes, position: int, end: int) -> tuple[int, int, int]:
+    """BER length at `position`: (length, position after it, width or 0 if it was the shortest form)."""
+    if position >= end:
+        raise DecodeError("TLV length is missing", position, "a length byte")
+    first = data[position]
+    position += 1
+    if first < _MORE:
+        return first, position, 0
+    if first == 0x81:
+        if position >= end:
+            raise DecodeError("TLV length is cut off", position, "one more length byte after 81")
+        length = data[position]
+        return length, position + 1, 2 if length < _MORE else 0
+    if first == 0x82:
+        if position + 1 >= end:
+            raise DecodeError("TLV length is cut off", position, "two more length bytes after 82")
+        length = data[position] << 8 | data[position + 1]
+        return length, position + 2, 3 if length <= 0xFF else 0
+    raise DecodeError(f"invalid TLV length byte {first:02X}", position - 1, "00-7F, 81 nn or 82 hi lo")
+
+
+def parse_tlv(data: bytes, position: int, end: int, depth: int = 0) -> tuple[Tlv, ...]:
+    """Objects that fill data[position:end] exactly; raises DecodeError with the offset within `data`."""
+    if depth >= DEPTH_MAX:
+        raise DecodeError(f"TLV nested deeper than {DEPTH_MAX}", position, "fewer levels")
+    objects: list[Tlv] = []
+    while position < end:
+        start = position
+        first = tag = data[position]
+        position += 1
+        if first & _LOW_TAG_BITS == _LOW_TAG_BITS:
+            more = True
+            while more:
+                if position >= end:
+                    raise DecodeError("TLV tag is cut off", position, "another tag byte")
+                if position - start >= TAG_BYTES_MAX:
+                    raise DecodeError(f"TLV tag longer than {TAG_BYTES_MAX} bytes", start, "a shorter tag")
+                byte = data[position]
+                tag = tag << 8 | byte
+                position += 1
+                more = byte >= _MORE
+        # the short form is read in line: nearly every object has it
+        if position < end and data[position] < _MORE:
+            stop = position + 1 + data[position]
+            position += 1
+            width = 0
+        else:
+            length, position, width = read_length(data, position, end)
+            stop = position + length
+        if stop > end:
+            raise DecodeError(
+                f"TLV tag {tag:02X} announces {stop - position} bytes, {end - position} are left",
+                position,
+                "a length within the container",
+            )
+        value: Value = data[position:stop]
+        if first & _CONSTRUCTED_BIT and tag not in RAW_CONSTRUCTED:
+            if tag in CONSTRUCTED:
+                value = parse_tlv(data, position, stop, depth + 1)
+            else:
+                value = _stranger(data, position, stop, depth + 1)
+        objects.append(Tlv(tag, value, width))
+        position = stop
+    return tuple(objects)
+
+
+def _stranger(data: bytes, position: int, stop: int, depth: int) -> Value:
+    """A constructed tag of some maker: its children, or its bytes where it only looks constructed."""
+    try:
+        return parse_tlv(data, position, stop, depth)
+    except DecodeError:
+        return data[position:stop]
+
+
+def encode_length(length: int, width: int = 0) -> bytes:
+    """The shortest BER length, or the one `width` bytes wide."""
+    if length > LENGTH_MAX:
+        raise LocalProtocolError(f"a TLV object carries at most {LENGTH_MAX} bytes, not {length}")
+    natural = 1 if length < _MORE else 2 if length <= 0xFF else 3
+    width = width or natural
+    if not natural <= width <= 3:
+        raise LocalProtocolError(f"a TLV length of {length} cannot be written in {width} bytes")
+    if width == 1:
+        return bytes((length,))
+    if width == 2:
+        return bytes((0x81, length))
+    return bytes((0x82, length >> 8, length & 0xFF))
+
+
+def encode_tag(tag: int) -> bytes:
+    """The bytes of a tag given as one number, such as 0x1F73."""
+    if not 0 <= tag < 1 << (8 * TAG_BYTES_MAX):
+        raise LocalProtocolError(f"{tag:X} is no TLV tag")
+    return tag.to_bytes(max(1, (tag.bit_length() + 7) // 8), "big")
+
+
+def encode_tlv(objects: Iterable[Tlv]) -> bytes:
+    """Bytes of the objects one after another, without a container round them."""
+    parts: list[bytes] = []
+    for tag, value, width in objects:
+        body = value if isinstance(value, bytes) else encode_tlv(value)
+        parts.extend((encode_tag(tag), encode_length(len(body), width), body))
+    return b"".join(parts)
+
+
+def find(objects: Iterable[Tlv], *path: int) -> Value | None:
+    """Value of the first object reached by going down the tags of `path`, or None."""
+    wanted, *rest = path
+    for item in objects:
+        if item.tag == wanted:
+            if not rest:
+                return item.value
+            if not isinstance(item.value, bytes):
+                found = find(item.value, *rest)
+                if found is not None:
+                    return found
+    return None
+
+
+def find_bytes(objects: Iterable[Tlv], *path: int) -> bytes | None:
+    """Like `find`, for values that are bytes; children count as absent."""
+    value = find(objects, *path)
+    return value if isinstance(value, bytes) else None
+
+
+def every(objects: Iterable[Tlv], tag: int) -> list[Value]:
+    """Values of all objects with this tag on this level."""
+    return [item.value for item in objects if item.tag == tag]
