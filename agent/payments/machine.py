@@ -52,6 +52,7 @@ TRANSITIONS: Mapping[EventKind, Mapping[State, frozenset[State]]] = MappingProxy
         },
         EventKind.RULED: {State.IN_DOUBT: _DECIDED},
         EventKind.REFUNDED: _stay(State.PAID),
+        EventKind.RETRIED: _stay(State.DECLINED),
         EventKind.TIDIED: _stay(State.DECLINED),
     }
 )
@@ -218,6 +219,12 @@ def _refunded(session: Session, facts: Mapping[str, Any]) -> _Changes:
     return {"amount_refunded": refunded}
 
 
+def _retried(session: Session, facts: Mapping[str, Any]) -> _Changes:
+    if session.tidied:
+        raise IllegalStepError(f"session {session.id} is over: {facts['by']} cannot take it up again")
+    return {"tidied": True}
+
+
 def _tidied(_session: Session, _facts: Mapping[str, Any]) -> _Changes:
     return {"tidied": True}
 
@@ -236,6 +243,7 @@ _EFFECTS: Mapping[EventKind, Callable[[Session, Mapping[str, Any]], _Changes]] =
         EventKind.CONCLUDED: _concluded,
         EventKind.RULED: _concluded,
         EventKind.REFUNDED: _refunded,
+        EventKind.RETRIED: _retried,
         EventKind.TIDIED: _tidied,
     }
 )

@@ -10,6 +10,7 @@ from typing import Any, NewType
 from drivers.contract import (
     NO_ATTEMPTS,
     NOTHING,
+    Capability,
     Capture,
     Card,
     Kind,
@@ -78,6 +79,7 @@ class EventKind(StrEnum):
     CONCLUDED = "concluded"  # the owner of the truth has spoken
     RULED = "ruled"  # an operator's word ended the doubt
     REFUNDED = "refunded"  # a refund session of this sale moved money back
+    RETRIED = "retried"  # another session tries a declined sale again, on the same references
     TIDIED = "tidied"  # what a declined sale left at Stripe is gone
 
 
@@ -155,6 +157,11 @@ class Session:
         """Whether a lane must look after this session before it may serve another."""
         return self.state.holds_reader or self.settling is not None
 
+    @property
+    def left_over(self) -> bool:
+        """Whether a declined sale still has something at the provider that nobody will use."""
+        return self.state is State.DECLINED and not self.tidied and "payment_intent" in self.references
+
     def request(self) -> PaymentRequest:
         """The session as its driver sees it."""
         order = self.order
@@ -170,6 +177,44 @@ class Session:
             attempts=self.attempts,
             opened_at=self.created_at,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionQuery:
+    """Which sessions to list, newest first. `before` is the last id of the page already seen."""
+
+    pos_key: str | None = None
+    state: State | None = None
+    reader: str | None = None
+    since: datetime | None = None
+    before: SessionId | None = None
+    limit: int = 20
+
+
+class ReaderState(StrEnum):
+    """How a reader stands, as tills and staff see it."""
+
+    CONNECTING = "connecting"  # not reached yet
+    READY = "ready"
+    BUSY = "busy"  # a session is under way
+    IN_DOUBT = "in_doubt"  # a session must be settled first
+    OFFLINE = "offline"  # was reached once, cannot be now
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderStatus:
+    """One reader as the gateway sees it now, and why."""
+
+    name: ReaderName
+    driver: str
+    location: str
+    state: ReaderState
+    since_at: datetime
+    why: str = ""
+    capabilities: frozenset[Capability] = frozenset()
+    session: SessionId | None = None
+    device_type: str = ""
+    serial_number: str = ""
 
 
 def order_facts(
