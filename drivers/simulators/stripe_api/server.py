@@ -1,6 +1,5 @@
 """The simulated Stripe API on a socket."""
 
-import asyncio
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -60,14 +59,13 @@ async def serve(simulator: StripeSimulator, host: str = "127.0.0.1", port: int =
             return await _cut(request, dropped)
         return web.Response(status=response.status, headers=response.headers, body=response.body)
 
-    runner = web.ServerRunner(web.Server(answer), access_log=None)
+    runner = web.ServerRunner(web.Server(answer), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, shutdown_timeout=1.0)
+        site = web.TCPSite(runner, host, port)
         await site.start()
     except OSError:
         await runner.cleanup()
         raise
-    await asyncio.sleep(0)
     bound = runner.addresses[0][1]
     return Serving(f"http://{host}:{bound}", runner)
