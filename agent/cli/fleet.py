@@ -246,7 +246,7 @@ async def _applied(plan_file: Path | None, paths: list[Path] | None, *, yes: boo
         if not made.actions:
             return Report((), made.obstacles)
         if not yes:
-            _confirm()
+            confirm()
         with Steps() as show:
 
             def progress(result: "Result") -> None:
@@ -263,7 +263,8 @@ async def _exported() -> "Export":
         return make_export(await there.observe())
 
 
-def _confirm() -> None:
+def confirm() -> None:
+    """Ask before anything is changed; `CommandError` when the answer is not yes."""
     if not sys.stdin.isatty():
         raise CommandError("nobody is there to ask", fix="say --yes to apply", exit_code=USAGE)
     if not typer.confirm("Do this?", err=True):
