@@ -122,8 +122,8 @@ def _with_references(session: Session, facts: Mapping[str, Any]) -> Mapping[str,
     return session.references if not found else MappingProxyType({**session.references, **found})
 
 
-def _started(_session: Session, _facts: Mapping[str, Any]) -> _Changes:
-    return {"state": State.IN_FLIGHT}
+def _started(_session: Session, facts: Mapping[str, Any]) -> _Changes:
+    return {"state": State.IN_FLIGHT, "driver": facts.get("driver", "")}
 
 
 def _attempt(session: Session, facts: Mapping[str, Any]) -> _Changes:

@@ -133,6 +133,7 @@ class Session:
     created_at: datetime
     updated_at: datetime
     on_reader: bool = True
+    driver: str = ""
     amount_authorized: int = 0
     amount_captured: int = 0
     amount_tip: int | None = None
