@@ -169,7 +169,7 @@ class Desk:
         try:
             session = await self._journal.open_session(order, references=references, on_reader=on_reader)
         except ConflictError as error:
-            # Somebody was faster: the same key answers with its session, anything else says what is in the way.
+            # Somebody was faster: the same key answers with its session, else the conflict says why.
             known = self._journal.by_pos_key(order.till, order.pos_key)
             if known is not None:
                 return _same(known, order), False
