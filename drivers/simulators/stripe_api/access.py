@@ -36,7 +36,8 @@ def _key(headers: Mapping[str, str]) -> str:
         if user:
             return user
     raise _refused(
-        "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer "
+        "You did not provide an API key. You need to provide your API key in the Authorization "
+        "header, using Bearer "
         "auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
     )
 
@@ -44,8 +45,10 @@ def _key(headers: Mapping[str, str]) -> str:
 def open_account(world: World, headers: Mapping[str, str]) -> Account:
     """The account of a request's key, or the connected account its `Stripe-Account` names.
 
-    Every `sk_test_...` or `rk_test_...` key is good; the two kinds with the same ending open the same account.
-    Errors: `ApiError` 401 without a key, with another key and with one that was revoked; 403 for an account name
+    Every `sk_test_...` or `rk_test_...` key is good; the two kinds with the same ending open the same
+    account.
+    Errors: `ApiError` 401 without a key, with another key and with one that was revoked; 403 for an
+    account name
     that is none.
     """
     key = _key(headers)
@@ -62,7 +65,8 @@ def open_account(world: World, headers: Mapping[str, str]) -> Account:
         return world.account(found[1])
     if not CONNECTED.fullmatch(connected):
         raise ApiError(
-            f"The provided key '{_masked(key)}' does not have access to account '{connected}' (or that account does "
+            f"The provided key '{_masked(key)}' does not have access to account '{connected}' (or "
+            "that account does "
             "not exist). Application access may have been revoked.",
             status=403,
             code="account_invalid",

@@ -7,7 +7,7 @@ The API shows `in_progress` both while the reader waits for a card (WAIT) and wh
 from typing import Any, Final
 
 from drivers.simulators.stripe_api.authorizations import INTENT, uncollect
-from drivers.simulators.stripe_api.calls import Call, Delivery
+from drivers.simulators.stripe_api.calls import Call, Reception
 from drivers.simulators.stripe_api.errors import ApiError
 from drivers.simulators.stripe_api.readers import refreshed, reports_api_errors
 from drivers.simulators.stripe_api.store import Account, Body, Record
@@ -41,7 +41,8 @@ def _timeout(world: World) -> ApiError:
     return terminal_error(
         world,
         "terminal_reader_timeout",
-        "The reader did not acknowledge the command in time. It may have received it nevertheless: look at the "
+        "The reader did not acknowledge the command in time. It may have received it nevertheless: "
+        "look at the "
         "reader's action before you try again.",
     )
 
@@ -59,14 +60,15 @@ def demand(call: Call, reader: Record) -> None:
         raise terminal_error(
             call.world,
             "terminal_reader_offline",
-            "Reader is currently offline, please ensure the reader is powered on and connected to the internet "
+            "Reader is currently offline, please ensure the reader is powered on and connected to "
+            "the internet "
             "before retrying your request.",
         )
     if state == "vanish":
         raise _timeout(call.world)
     if state in ("busy", "updating") or reader.hidden["phase"] == BUSY:
         raise _busy(call.world)
-    if call.delivery is Delivery.LOST:
+    if call.reception is Reception.LOST:
         raise _timeout(call.world)
 
 
@@ -108,7 +110,7 @@ def start(call: Call, reader: Record, kind: str, details: Body, phase: str) -> N
 
 def acknowledge(call: Call) -> None:
     """Let the reader's acknowledgement get lost where that was asked for."""
-    if call.delivery is Delivery.UNACKNOWLEDGED:
+    if call.reception is Reception.UNACKNOWLEDGED:
         raise _timeout(call.world)
 
 
@@ -182,7 +184,7 @@ def cancel(call: Call) -> Record:
         raise ApiError("There is no action to cancel on this reader.", status=404, code="resource_missing")
     if hidden["state"] in ("busy", "updating") or (hidden["phase"] == BUSY and hidden["state"] == "online"):
         raise _busy(world)
-    if call.delivery is Delivery.LOST:
+    if call.reception is Reception.LOST:
         raise _timeout(world)
     clear(world, call.account, reader)
     acknowledge(call)

@@ -2,7 +2,6 @@
 
 import heapq
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -23,15 +22,20 @@ class Agenda:
 
     def __init__(self) -> None:
         self._heap: list[Happening] = []
+        self.changes: dict[int, Happening | None] = {}
+        """What was planned and what is over since the state file was written."""
 
     def add(self, happening: Happening) -> None:
         """Plan one."""
         heapq.heappush(self._heap, happening)
+        self.changes[happening.seq] = happening
 
     def due(self, now: float) -> Happening | None:
         """Take the earliest whose time has come."""
         if self._heap and self._heap[0].at <= now:
-            return heapq.heappop(self._heap)
+            happening = heapq.heappop(self._heap)
+            self.changes[happening.seq] = None
+            return happening
         return None
 
     def next_at(self) -> float | None:
@@ -40,7 +44,3 @@ class Agenda:
 
     def __len__(self) -> int:
         return len(self._heap)
-
-    def rows(self) -> list[list[Any]]:
-        """Everything planned, for the state file."""
-        return [[h.at, h.seq, h.name, h.account, h.target, h.turn, h.note] for h in self._heap]

@@ -9,7 +9,7 @@ from drivers.simulators.stripe_api.store import Account, Body, Page, Record
 from drivers.simulators.stripe_api.world import World
 
 
-class Delivery(Enum):
+class Reception(Enum):
     """Whether a reader gets a command and whether its acknowledgement comes back."""
 
     NORMAL = "normal"
@@ -28,7 +28,7 @@ class Call:
     version: str
     raw: bytes = b""
     content_type: str = ""
-    delivery: Delivery = Delivery.NORMAL
+    reception: Reception = Reception.NORMAL
     expand: list[str] = field(default_factory=list)
 
 

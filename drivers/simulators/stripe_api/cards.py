@@ -40,6 +40,9 @@ _INTERAC: Final = ("interac", "Interac", "A0000002771010")
 _GIROCARD: Final = ("girocard", "girocard", "A00000035910100102")
 _EFTPOS: Final = ("eftpos_au", "eftpos SAV", "A00000038410")
 
+_OFFLINE_PIN: Final = "offline_pin_required"
+_ANY_PIN: Final = "online_or_offline_pin_required"
+
 _Face = tuple[str, str, str]
 
 
@@ -80,13 +83,7 @@ CARDS: Final[dict[str, Card]] = {
             verification="offline_pin",
             pin_retry="offline_pin_required",
         ),
-        _card(
-            "4000002760000008",
-            _VISA,
-            country="DE",
-            verification="online_pin",
-            pin_retry="online_or_offline_pin_required",
-        ),  # fmt: skip
+        _card("4000002760000008", _VISA, country="DE", verification="online_pin", pin_retry=_ANY_PIN),
         _card("4000000000000002", _VISA, code="card_declined", decline_code="generic_decline"),
         _card("4000000000009995", _VISA, code="card_declined", decline_code="insufficient_funds"),
         _card("4000000000009987", _VISA, code="card_declined", decline_code="lost_card"),

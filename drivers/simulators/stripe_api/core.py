@@ -8,18 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from drivers.simulators.stripe_api import actions, authorizations, presentments, readers, refunds
 from drivers.simulators.stripe_api.access import open_account
 from drivers.simulators.stripe_api.agenda import Happening
-from drivers.simulators.stripe_api.calls import Call, Delivery, Endpoint
+from drivers.simulators.stripe_api.calls import Call, Endpoint, Reception
 from drivers.simulators.stripe_api.controls import Controls
 from drivers.simulators.stripe_api.errors import ApiError
 from drivers.simulators.stripe_api.expansion import render
 from drivers.simulators.stripe_api.faults import Effect, Fault, Faults
+from drivers.simulators.stripe_api.happenings import HAPPENINGS, KINDS
 from drivers.simulators.stripe_api.operations import route
 from drivers.simulators.stripe_api.settings import SimulatorSettings
-from drivers.simulators.stripe_api.store import Account, Body, Record
+from drivers.simulators.stripe_api.state import StateFile
+from drivers.simulators.stripe_api.store import Account, Body
 from drivers.simulators.stripe_api.versions import CURRENT, read_version
+from drivers.simulators.stripe_api.webhooks import Delivery, Outbox
 from drivers.simulators.stripe_api.wire import (
     ConnectionDropped,
     SimRequest,
@@ -31,11 +33,6 @@ from drivers.simulators.stripe_api.wire import (
 )
 from drivers.simulators.stripe_api.world import World
 
-KINDS: Final = {
-    "hold_over": "payment_intent",
-    "refund_failed": "refund",
-}
-"""What happens to something else than a reader."""
 PORTAL: Final = b"<!DOCTYPE html><html><head><title>Welcome</title></head><body>Please sign in.</body></html>"
 
 
@@ -52,7 +49,8 @@ class _Admitted:
 class StripeSimulator:
     """A stateful Stripe for stores; `handle` is its only door.
 
-    `now` gives Unix seconds and `sleep` waits for them: both may be virtual. The same `seed` and the same requests
+    `now` gives Unix seconds and `sleep` waits for them: both may be virtual. The same `seed` and the same
+    requests
     give the same ids. With `state` everything survives in a file of that path.
     """
 
@@ -69,12 +67,18 @@ class StripeSimulator:
         self.faults = Faults()
         self._sleep = sleep
         self._controls = Controls(self.world, self.faults, self.catch_up)
-        del state
+        self._outbox = Outbox(self.world, self.faults)
+        self.world.on_event = self._outbox.put
+        self._state: StateFile | None = None
+        if state is not None:
+            self._state = StateFile(state)
+            self._state.load(self.world)
 
     async def handle(self, request: SimRequest) -> SimResponse:
         """Answer one request.
 
-        State changes happen at one moment with no await in their middle. Errors: `ConnectionDropped` when a fault
+        State changes happen at one moment with no await in their middle. Errors: `ConnectionDropped` when
+        a fault
         cuts the connection.
         """
         self.catch_up()
@@ -100,9 +104,9 @@ class StripeSimulator:
         if fault is not None and effect is Effect.DELAY:
             await self._hold(admitted, fault.seconds)
         if effect is Effect.TIMEOUT_DELIVERED:
-            admitted.call.delivery = Delivery.UNACKNOWLEDGED
+            admitted.call.reception = Reception.UNACKNOWLEDGED
         elif effect is Effect.TIMEOUT_NOT_DELIVERED:
-            admitted.call.delivery = Delivery.LOST
+            admitted.call.reception = Reception.LOST
         response = self._run(admitted)
         if effect is Effect.DROP_AFTER:
             raise ConnectionDropped
@@ -113,8 +117,31 @@ class StripeSimulator:
             await self._sleep(fault.seconds)
         return response
 
+    def deliveries(self) -> list[Delivery]:
+        """The webhooks to deliver now; each is handed out once."""
+        self.catch_up()
+        return self._outbox.take()
+
+    def delivered(self, delivery: Delivery, *, accepted: bool) -> None:
+        """Say whether an endpoint took a webhook (answered 2xx); others are handed out again later."""
+        self._outbox.delivered(delivery, accepted=accepted)
+        self._save()
+
+    def close(self) -> None:
+        """Save and close the state file; the simulator is not to be used any more."""
+        if self._state is not None:
+            self._save()
+            self._state.close()
+            self._state = None
+
+    def _save(self) -> None:
+        if self._state is not None:
+            self._state.save(self.world)
+        else:
+            self.world.agenda.changes.clear()
+
     def next_due(self) -> float | None:
-        """When (Unix seconds of the injected clock) something will happen by itself; None: nothing is planned."""
+        """When (Unix seconds of the injected clock) something will happen by itself; None: never."""
         at = self.world.agenda.next_at()
         return None if at is None else at - self.world.offset
 
@@ -136,7 +163,10 @@ class StripeSimulator:
         record = account.get(KINDS.get(happening.name, "terminal.reader"), happening.target)
         if record is None or record.deleted:
             return
-        _HAPPENINGS[happening.name](self.world, account, record, happening.turn)
+        if happening.name == "redeliver":
+            self._outbox.redeliver(account, record, happening.turn, happening.note)
+        else:
+            HAPPENINGS[happening.name](self.world, account, record, happening.turn)
 
     def _take_fault(self, method: str, segments: tuple[str, ...]) -> Fault | None:
         try:
@@ -150,6 +180,7 @@ class StripeSimulator:
             body, status = self._controls.answer(request, segments, decode_form(query)), 200
         except ApiError as error:
             body, status = error.body(), error.status
+        self._save()
         return SimResponse(status, {"content-type": "application/json"}, encode(body))
 
     def _admit(
@@ -261,6 +292,8 @@ class StripeSimulator:
             keys.keep(key, response.status, response.body, admitted.headers["request-id"])
         elif key:
             keys.release(key)
+        self._save()
+        keys.changes.clear()
         return response
 
 
@@ -273,18 +306,3 @@ def _error(error: ApiError, headers: dict[str, str]) -> SimResponse:
 def _fingerprint(request: SimRequest, segments: tuple[str, ...], raw: Body) -> str:
     content = encode(raw) if raw else request.body
     return hashlib.blake2b(b"/".join((*(s.encode() for s in segments), content)), digest_size=16).hexdigest()
-
-
-_Act = Callable[[World, Account, Record, int], None]
-_HAPPENINGS: Final[dict[str, _Act]] = {
-    "auto_cancel": actions.auto_cancel,
-    "auto_present": presentments.auto_present,
-    "authorized": presentments.authorized,
-    "collect_over": actions.collect_over,
-    "free_again": lambda world, _account, record, turn: readers.free_again(world, record, turn),
-    "hold_over": authorizations.hold_over,
-    "inputs_over": actions.inputs_over,
-    "refund_failed": lambda world, account, record, _turn: refunds.refund_failed(world, account, record),
-    "silence": lambda world, _account, record, turn: readers.silence(world, record, turn),
-    "wait_over": actions.wait_over,
-}

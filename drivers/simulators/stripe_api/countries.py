@@ -1,4 +1,4 @@
-"""Where Terminal works: address rules and currencies by country (docs.stripe.com/terminal, locations, regional)."""
+"""Where Terminal works: address rules and currencies by country (docs.stripe.com/terminal)."""
 
 from typing import Final
 

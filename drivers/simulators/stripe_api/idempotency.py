@@ -31,6 +31,8 @@ class KeyRing:
 
     def __init__(self) -> None:
         self.kept: dict[str, Kept] = {}
+        self.changes: dict[str, Kept | None] = {}
+        """What was kept and what was dropped since the state file was written."""
 
     def claim(self, key: str, fingerprint: str, now: float) -> Kept | None:
         """The kept answer to replay, or None when this request is the first and may run.
@@ -49,7 +51,8 @@ class KeyRing:
             return None
         if found.fingerprint != fingerprint:
             raise ApiError(
-                "Keys for idempotent requests can only be used with the same endpoint and the same parameters "
+                "Keys for idempotent requests can only be used with the same endpoint and the same "
+                "parameters "
                 f"they were first used with. Try using a key other than '{key}' if you meant to execute a "
                 "different request.",
                 kind="idempotency_error",
@@ -57,7 +60,8 @@ class KeyRing:
             )
         if found.running:
             raise ApiError(
-                f"There is currently another in-progress request using this Idempotent Key: {key}. Please try "
+                f"There is currently another in-progress request using this Idempotent Key: {key}. "
+                "Please try "
                 "again later.",
                 status=409,
                 kind="idempotency_error",
@@ -70,6 +74,7 @@ class KeyRing:
         """Remember the answer of the first request."""
         kept = self.kept[key]
         kept.status, kept.body, kept.request_id = status, body, request_id
+        self.changes[key] = kept
         return kept
 
     def release(self, key: str) -> None:
@@ -87,4 +92,5 @@ class KeyRing:
                 dropped.append(key)
         for key in dropped:
             del self.kept[key]
+            self.changes[key] = None
         return dropped

@@ -1,4 +1,4 @@
-"""The simulated bank's books: per PaymentIntent what was held, taken, given back, and how often it was shown."""
+"""The simulated bank's books: what was held, taken and given back, and how often it was shown."""
 
 from collections.abc import Iterable
 from typing import Any

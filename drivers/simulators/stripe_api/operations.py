@@ -7,12 +7,14 @@ from drivers.simulators.stripe_api import (
     commands,
     configurations,
     events,
+    files,
     locations,
     payment_intents,
     presentments,
     readers,
     refunds,
     tokens,
+    webhooks,
 )
 from drivers.simulators.stripe_api.calls import Endpoint
 from drivers.simulators.stripe_api.errors import ApiError
@@ -28,6 +30,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *charges.ENDPOINTS,
     *refunds.ENDPOINTS,
     *events.ENDPOINTS,
+    *files.ENDPOINTS,
+    *webhooks.ENDPOINTS,
 )
 _ROUTES: Final = {(endpoint.method, *endpoint.path.strip("/").split("/")): endpoint for endpoint in ENDPOINTS}
 
@@ -45,7 +49,8 @@ def route(method: str, segments: tuple[str, ...]) -> tuple[Endpoint, str]:
         if endpoint is not None and index > 0:
             return endpoint, segments[index]
     raise ApiError(
-        f"Unrecognized request URL ({method}: /{'/'.join(segments)}). Please see https://stripe.com/docs or we can "
+        f"Unrecognized request URL ({method}: /{'/'.join(segments)}). Please see "
+        "https://stripe.com/docs or we can "
         "help at https://support.stripe.com/.",
         status=404,
         stored=False,

@@ -5,157 +5,28 @@ from typing import Any, Final
 from drivers.simulators.stripe_api import actions, authorizations, payment_parameters
 from drivers.simulators.stripe_api.authorizations import INTENT
 from drivers.simulators.stripe_api.calls import Call, Endpoint
-from drivers.simulators.stripe_api.countries import AMOUNT_MAX, CURRENCIES, CURRENCY_COUNTRIES, minimum
-from drivers.simulators.stripe_api.errors import ApiError, bad_parameter, conflict, unknown_parameter
-from drivers.simulators.stripe_api.store import Body, Page, Record, created_within, merge_metadata
-from drivers.simulators.stripe_api.versions import ALLOWED_TYPES_SINCE, PAYMENT_METHOD_TYPES_UNTIL
-
-_ECHOED: Final = (
-    "application_fee_amount", "customer", "customer_account", "description", "on_behalf_of", "receipt_email",
-    "setup_future_usage", "shipping", "statement_descriptor", "statement_descriptor_suffix", "transfer_group",
-)  # fmt: skip
-_EXCLUSIVE: Final = (
-    "allowed_payment_method_types",
-    "automatic_payment_methods",
-    "excluded_payment_method_types",
+from drivers.simulators.stripe_api.errors import ApiError, bad_parameter, conflict
+from drivers.simulators.stripe_api.intent_fields import (
+    IN_PERSON,
+    check_amount,
+    gate,
+    options_of,
+    read_currency,
+    set_fields,
+    set_types,
 )
-_PRESENT: Final = ("card_present", "interac_present")
+from drivers.simulators.stripe_api.store import Body, Page, Record, created_within
+
 INCREMENTS_MAX: Final = 10
 OVERCAPTURE_MIN: Final = 5000
-
-
-def _check_amount(amount: int, currency: str, param: str = "amount") -> None:
-    least = minimum(currency)
-    if amount < 1:
-        raise bad_parameter(
-            "This value must be greater than or equal to 1.", param, "parameter_invalid_integer"
-        )
-    if amount < least:
-        raise ApiError(
-            f"Amount must be at least {least} {currency} in the smallest currency unit.",
-            code="amount_too_small",
-            param=param,
-            stored=False,
-        )
-    if amount > AMOUNT_MAX:
-        raise ApiError(
-            f"Amount must be no more than {AMOUNT_MAX} {currency} in the smallest currency unit.",
-            code="amount_too_large",
-            param=param,
-            stored=False,
-        )
-
-
-def _currency(given: str) -> str:
-    currency = given.lower()
-    if currency not in CURRENCIES:
-        raise bad_parameter(
-            f"Invalid currency: {currency}. Stripe currently supports these currencies: "
-            f"{', '.join(sorted(CURRENCIES))}",
-            "currency",
-        )
-    return currency
-
-
-def _gate(call: Call) -> None:
-    params = call.params
-    if "payment_method_types" in params and call.version >= PAYMENT_METHOD_TYPES_UNTIL:
-        raise ApiError(
-            "The `payment_method_types` parameter is no longer supported. Use `allowed_payment_method_types`, or "
-            "let your payment method settings decide.",
-            code="payment_method_types_no_longer_supported",
-            param="payment_method_types",
-            stored=False,
-        )
-    if "allowed_payment_method_types" in params and call.version < ALLOWED_TYPES_SINCE:
-        raise unknown_parameter("allowed_payment_method_types")
-    given = [name for name in (*_EXCLUSIVE, "payment_method_types") if name in params]
-    if len(given) > 1:
-        raise ApiError(
-            f"You may only specify one of these parameters: {', '.join(given)}.",
-            code="parameters_exclusive",
-            param=given[-1],
-            stored=False,
-        )
-
-
-def _supported(call: Call, types: list[str], currency: str) -> list[str]:
-    countries = CURRENCY_COUNTRIES.get(currency, frozenset())
-    home = call.world.settings.account_country
-    in_person = bool(countries) and (home is None or home in countries)
-    allowed = {"card_present": in_person, "interac_present": currency == "cad" and in_person}
-    known = ("card", "link", *_PRESENT)
-    return [name for name in types if name in known and allowed.get(name, True)]
-
-
-def _types(call: Call, body: Body) -> None:
-    params, currency = call.params, body["currency"]
-    if "payment_method_types" in params:
-        for index, name in enumerate(params["payment_method_types"]):
-            if not _supported(call, [name], currency):
-                raise bad_parameter(
-                    f"The payment method type `{name}` is invalid or not supported for {currency}.",
-                    f"payment_method_types[{index}]",
-                )
-        body["payment_method_types"] = params["payment_method_types"]
-        body["allowed_payment_method_types"] = None
-    elif "allowed_payment_method_types" in params:
-        body["allowed_payment_method_types"] = params["allowed_payment_method_types"]
-    allowed = body["allowed_payment_method_types"]
-    if allowed is not None:
-        found = _supported(call, allowed, currency)
-        if not found:
-            raise bad_parameter(
-                f"None of the allowed payment method types is supported for {currency}.",
-                "allowed_payment_method_types",
-            )
-        body["payment_method_types"] = found
-
-
-def _amount_details(body: Body, params: Body) -> None:
-    given = params.get("amount_details")
-    if given is None:
-        return
-    details: Body = {"tip": body["amount_details"]["tip"]}
-    for name in ("discount_amount", "shipping", "tax"):
-        if given and given.get(name):
-            details[name] = given[name]
-    body["amount_details"] = details
-
-
-def _echo(body: Body, params: Body) -> None:
-    for name in _ECHOED:
-        if name in params:
-            body[name] = params[name] or (0 if params[name] == 0 else None)
-    if "payment_details" in params:
-        body["payment_details"] = params["payment_details"] or {}
-    if "transfer_data" in params:
-        body["transfer_data"] = (body["transfer_data"] or {}) | params["transfer_data"]
-    if "payment_method_options" in params:
-        body["payment_method_options"] = _options(body, params["payment_method_options"])
-    _amount_details(body, params)
-    merge_metadata(body, params)
-
-
-def _options(body: Body, given: Body) -> Body:
-    options: Body = dict(body["payment_method_options"])
-    for name, value in given.items():
-        options[name] = value or {}
-    card = options.get("card_present")
-    if card is not None:
-        options["card_present"] = {
-            "request_extended_authorization": False,
-            "request_incremental_authorization_support": False,
-        } | card
-    return options
 
 
 def create(call: Call) -> Record:
     """`POST /v1/payment_intents`."""
     params = call.params
-    _gate(call)
-    currency = _currency(params["currency"])
-    _check_amount(params["amount"], currency)
+    gate(call)
+    currency = read_currency(params["currency"])
+    check_amount(params["amount"], currency)
     if params.get("confirm"):
         raise bad_parameter("A PaymentIntent for a reader is confirmed by the reader.", "confirm")
     automatic = params.get("automatic_payment_methods")
@@ -203,11 +74,11 @@ def create(call: Call) -> Record:
         "transfer_data": None,
         "transfer_group": None,
     }
-    _types(call, body)
-    _echo(body, params)
+    set_types(call, body)
+    set_fields(body, params)
     for name in body["payment_method_types"]:
-        if name in _PRESENT:
-            default = _options(body, {name: {}})[name]
+        if name in IN_PERSON:
+            default = options_of(body, {name: {}})[name]
             body["payment_method_options"].setdefault(name, default)
     body["id"] = call.world.new_id("pi_3")
     body["client_secret"] = call.world.new_id(body["id"] + "_secret_")
@@ -244,23 +115,23 @@ _ALWAYS_EDITABLE: Final = {"description", "expand", "metadata", "receipt_email",
 def update(call: Call) -> Record:
     """`POST /v1/payment_intents/{id}`: money only while nothing was paid, words at any time."""
     record, params = _find(call), call.params
-    _gate(call)
+    gate(call)
     open_ = record.body["status"] in ("requires_payment_method", "requires_confirmation")
     if not open_ and set(params) - _ALWAYS_EDITABLE:
         raise _unexpected(record, "updated", "requires_payment_method, requires_confirmation")
     body = dict(record.body)
     if "currency" in params:
-        body["currency"] = _currency(params["currency"])
+        body["currency"] = read_currency(params["currency"])
     if "amount" in params:
         body["amount"] = params["amount"]
     if {"amount", "currency"} & set(params):
-        _check_amount(body["amount"], body["currency"])
+        check_amount(body["amount"], body["currency"])
     if "capture_method" in params:
         body["capture_method"] = params["capture_method"]
     if "excluded_payment_method_types" in params:
         body["excluded_payment_method_types"] = params["excluded_payment_method_types"] or None
-    _types(call, body)
-    _echo(body, params)
+    set_types(call, body)
+    set_fields(body, params)
     record.body = body
     call.world.touch(record)
     return record
@@ -305,7 +176,8 @@ def capture(call: Call) -> Record:
         )
     if amount > most:
         raise ApiError(
-            f"The remaining capturable amount for this PaymentIntent is {most} {body['currency']}, but you requested "
+            f"The remaining capturable amount for this PaymentIntent is {most} {body['currency']}, "
+            "but you requested "
             f"to capture {amount}.",
             code="amount_too_large",
             param="amount_to_capture",
@@ -313,7 +185,7 @@ def capture(call: Call) -> Record:
     final = params.get("final_capture", True)
     if not final and not settings.multicapture:
         raise ApiError("This payment is not eligible for multiple captures.", param="final_capture")
-    _echo(body, {name: value for name, value in params.items() if name != "final_capture"})
+    set_fields(body, {name: value for name, value in params.items() if name != "final_capture"})
     authorizations.capture(call.world, call.account, record, amount, final=final or amount >= held)
     return record
 
@@ -334,7 +206,8 @@ def cancel(call: Call) -> Record:
     )
     if record.body["status"] not in allowed:
         raise conflict(
-            f"You cannot cancel this PaymentIntent because it has a status of {record.body['status']}. Only a "
+            "You cannot cancel this PaymentIntent because it has a status of "
+            f"{record.body['status']}. Only a "
             f"PaymentIntent with one of the following statuses may be canceled: {', '.join(allowed)}.",
             "payment_intent_unexpected_state",
             payment_intent=record.body,
@@ -362,14 +235,14 @@ def increment(call: Call) -> Record:
     amount = params["amount"]
     if amount <= body["amount"]:
         raise ApiError("The new amount must be greater than the amount authorized so far.", param="amount")
-    _check_amount(amount, body["currency"])
+    check_amount(amount, body["currency"])
     hidden["increments"] += 1
     hidden["authorized"] += amount - body["amount"]
     held = call.account.find("charge", body["latest_charge"])
     held.body["amount"] = amount
     held.body["payment_method_details"]["card_present"]["amount_authorized"] = amount
     body["amount"] = body["amount_capturable"] = amount
-    _echo(body, params)
+    set_fields(body, params)
     call.world.touch(held)
     call.world.touch(record)
     call.world.event(call.account, "payment_intent.amount_capturable_updated", record)

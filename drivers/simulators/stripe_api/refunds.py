@@ -111,7 +111,8 @@ def create(call: Call) -> Record:
         )
     if body["payment_method_details"]["type"] == "interac_present":
         raise conflict(
-            "Interac payments can only be refunded in person, with the same card: use the reader's refund_payment.",
+            "Interac payments can only be refunded in person, with the same card: use the reader's "
+            "refund_payment.",
             "charge_not_refundable",
         )
     left = body["amount_captured"] - body["amount_refunded"]
@@ -152,7 +153,8 @@ def cancel(call: Call) -> Record:
     """`POST /v1/refunds/{id}/cancel`: only refunds that wait for the customer; cards never do."""
     record = call.account.find(KIND, call.target)
     raise conflict(
-        f"This refund cannot be canceled because it has a status of {record.body['status']}. Only a refund with the "
+        f"This refund cannot be canceled because it has a status of {record.body['status']}. Only a "
+        "refund with the "
         "status requires_action can be."
     )
 

@@ -18,9 +18,9 @@ class SimulatorSettings:
     inputs_within_s: float = 120.0
     """How long collect_inputs waits for a touch."""
     terminal_error_status: int = 400
-    """HTTP status of the `terminal_*` errors (undocumented; 400 from the official package's error classes)."""
+    """HTTP status of the `terminal_*` errors (undocumented; the official package maps them like 400)."""
     idle_cancel_fails: bool = False
-    """Whether cancel_action on an idle reader is a 404 instead of a 200 with `action: null` (undocumented)."""
+    """Whether cancel_action on an idle reader is a 404, not a 200 with `action: null` (undocumented)."""
     cancel_clears_reader: bool = False
     """Whether canceling a PaymentIntent takes its prompt off the reader (undocumented)."""
     collected_status: str = "in_progress"
@@ -28,7 +28,7 @@ class SimulatorSettings:
     amount_endings: bool = True
     """Whether the last two digits of an amount decide the outcome for the plain test cards too."""
     account_country: str | None = None
-    """Limits the currencies cards can be charged in at a reader to this country's; None: any Terminal currency."""
+    """Limits the currencies of card_present to this country's; None: any Terminal currency."""
     rate_limit: int | None = None
     """Requests a second per operation and account; None: no limit (Stripe: 25)."""
     multicapture: bool = False

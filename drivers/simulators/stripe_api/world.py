@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import random
 import string
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -30,9 +29,10 @@ class World:
         self.cause: tuple[str, str | None] | None = None
         """Request id and idempotency key of the request under way; None while happenings are carried out."""
         self.version = ""
+        self.remembers = False
+        """Whether changes are noted for a state file."""
         self.dirty: dict[tuple[str, str, str], Record] = {}
         self.on_event: Callable[[Account, Record], None] = lambda _account, _event: None
-        self.random = random.Random(seed)  # noqa: S311  # a reproducible simulation, not a secret
         self._now = now
         self._moment: float | None = None
 
@@ -81,7 +81,8 @@ class World:
 
     def touch(self, record: Record) -> None:
         """Say that a record changed, so that the state file gets it."""
-        self.dirty[record.account, record.kind, record.id] = record
+        if self.remembers:
+            self.dirty[record.account, record.kind, record.id] = record
 
     def plan(self, name: str, record: Record, after_s: float, turn: int = 0, note: str = "") -> None:
         """Let `name` happen to a record `after_s` seconds from now."""
