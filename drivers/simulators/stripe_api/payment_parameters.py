@@ -56,10 +56,10 @@ _CARD_PRESENT: Final = Hash(
     clears=True,
 )
 _OTHER_METHODS: Final = (
-    "acss_debit", "affirm", "afterpay_clearpay", "alipay", "alma", "amazon_pay", "au_becs_debit", "
-    ""bacs_debit",
-    "bancontact", "billie", "bizum", "blik", "boleto", "card", "cashapp", "crypto", "
-    ""customer_balance", "eps", "fpx",
+    "acss_debit", "affirm", "afterpay_clearpay", "alipay", "alma", "amazon_pay", "au_becs_debit",
+    "bacs_debit",
+    "bancontact", "billie", "bizum", "blik", "boleto", "card", "cashapp", "crypto",
+    "customer_balance", "eps", "fpx",
     "giropay", "grabpay", "ideal", "kakao_pay", "klarna", "konbini", "kr_card", "link", "mb_way", "mobilepay",
     "multibanco", "naver_pay", "nz_bank_account", "oxxo", "p24", "pay_by_bank", "payco", "paynow", "paypal",
     "paypay", "payto", "pix", "promptpay", "revolut_pay", "samsung_pay", "satispay", "scalapay", "sepa_debit",
@@ -163,8 +163,8 @@ INTENT_CONFIRM: Final = Hash(
     dict.fromkeys(
         (
             "allowed_payment_method_types", "amount_details", "amount_to_confirm", "capture_method",
-            "confirmation_token", "error_on_requires_action", "excluded_payment_method_types", "
-            ""hooks", "mandate",
+            "confirmation_token", "error_on_requires_action", "excluded_payment_method_types",
+            "hooks", "mandate",
             "mandate_data", "off_session", "payment_details", "payment_method", "payment_method_data",
             "payment_method_options", "radar_options", "receipt_email", "return_url", "setup_future_usage",
             "shipping", "use_stripe_sdk",

@@ -14,8 +14,8 @@ FORMAT: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE record (account TEXT, kind TEXT, id TEXT, seq INTEGER, body TEXT, hidden TEXT,
                      PRIMARY KEY (account, kind, id)) WITHOUT ROWID;
-CREATE TABLE kept (account TEXT, name TEXT, fingerprint TEXT, at REAL, status INTEGER, body BLOB, request TEXT,
-                   PRIMARY KEY (account, name)) WITHOUT ROWID;
+CREATE TABLE kept (account TEXT, name TEXT, fingerprint TEXT, at REAL, status INTEGER, body BLOB,
+                   request TEXT, PRIMARY KEY (account, name)) WITHOUT ROWID;
 CREATE TABLE happening (seq INTEGER PRIMARY KEY, at REAL, name TEXT, account TEXT, target TEXT, turn INTEGER,
                         note TEXT);
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
