@@ -2,15 +2,15 @@
 
 `{"cmd": "0601", "len": 10, "bmp": {"04": "000000001234", "49": "0978"}}`; values are hexadecimal, a container
 is a list of `[tag, value or list of children]`, a quote mark is appended to the id of a repeated BMP. What
-stands in front of the fields has a key of its own. `extlen` marks the extended length. `wire` is there only for
-messages whose TLV lengths are longer than need be: the width of every length, in reading order (0: shortest).
+stands in front of the fields has a key of its own. `extlen` marks the extended length. `wire` is there only
+for messages whose TLV lengths are longer than need be: the width of each, in reading order (0: the shortest).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from drivers.zvt.apdu import SHORT_LENGTH_MAX
-from drivers.zvt.charset import DEFAULT, Charset, decode_text
+from drivers.zvt.charset import DEFAULT, Charset, decode_text, encode_text
 from drivers.zvt.commands.table import row_of
 from drivers.zvt.errors import ZvtError
 from drivers.zvt.fields import CONTAINER, Field
@@ -34,6 +34,12 @@ def to_notation(message: Message, length: int, charset: Charset = DEFAULT) -> No
     if message.long_form or length > SHORT_LENGTH_MAX:
         result["extlen"] = True
     for name, value in message.params.items():
+        if name in _TEXTS and charset is not DEFAULT:
+            if encode_text(decode_text(value, charset), charset) == value:
+                result["charset"] = charset.value
+            else:
+                # only the default set has a character for every byte, and no byte may be lost
+                charset = DEFAULT
         result[name] = _parameter(name, value, charset)
     if message.fields:
         bmp: dict[str, Any] = {}
@@ -49,8 +55,6 @@ def to_notation(message: Message, length: int, charset: Charset = DEFAULT) -> No
         widths = list(_widths(message.fields))
         if any(widths):
             result["wire"] = {"lengths": widths}
-    if charset is not DEFAULT and _TEXTS & message.params.keys():
-        result["charset"] = charset.value
     return result
 
 
@@ -120,11 +124,10 @@ def _parse_parameter(name: str, value: Any, charset: Charset) -> bytes:
     if name in _TEXTS:
         if not isinstance(value, str):
             raise NotationError(f"{name}: text, not {value!r}")
-        try:
-            codec = "cp437" if charset is Charset.SEVEN_BIT else charset.value
-            return value.encode(codec)
-        except UnicodeEncodeError as error:
-            raise NotationError(f"{name}: {error.object[error.start]!r} is not in {charset.value}") from None
+        data = encode_text(value, charset)
+        if decode_text(data, charset) != value:
+            raise NotationError(f"{name}: has a character that is not in {charset.value}")
+        return data
     if name in _NUMBERS:
         if type(value) is not int or not 0 <= value <= 0xFF:
             raise NotationError(f"{name}: a number 0-255, not {value!r}")

@@ -1,4 +1,4 @@
-"""Frames on a serial line: DLE STX, doubled DLEs, DLE ETX, CRC, and the bare ACK and NAK (PA00P016 chapter 3)."""
+"""Frames on a serial line: DLE STX, doubled DLEs, DLE ETX, CRC; bare ACK and NAK (PA00P016 chapter 3)."""
 
 from binascii import crc_hqx
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ class _State(IntEnum):
 class FrameReader:
     """Cuts a serial byte stream into frames and signals, however it was chopped.
 
-    A frame that goes wrong in its middle is read on to its end, so that its rest is not taken for something else.
+    A frame that goes wrong in its middle is read on to its end, so that its rest is not taken for others.
     """
 
     def __init__(self) -> None:

@@ -67,7 +67,7 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A transmission error to report upward (chapter 3.5): our frame did not get through, or none of the peer's."""
+    """A transmission error to report upward (chapter 3.5): our frame did not get through, or the peer's."""
 
     sending: bool
     reason: str
@@ -184,8 +184,8 @@ class SerialLink:
         self._broken = 0
         # before it is processed: the ACK only says that the frame is whole (chapter 3.2)
         steps.append(Write(ACK))
-        # Frames carry no number. A frame equal to the one before is its repeat as long as the peer has confirmed
-        # nothing of ours since: it cannot have seen our answer, so it has no reason to say the same thing anew.
+        # Frames carry no number. One equal to the frame before is its repeat as long as the peer has
+        # confirmed nothing of ours since: it cannot have seen our answer, so why would it say the same anew.
         if self._unanswered and apdu == self._last:
             steps.append(Repeated(apdu))
             return
