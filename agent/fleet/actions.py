@@ -50,7 +50,7 @@ class Action:
     name: str
     id: str = ""
     changes: tuple[Change, ...] = ()
-    params: Fields = NO_FIELDS
+    params: Fields = field(default_factory=lambda: NO_FIELDS)
     reset: tuple[str, ...] = ()
     note: str = ""
     place: Place = field(default=NOWHERE, compare=False)

@@ -125,7 +125,7 @@ class DesiredConfiguration:
 
     name: str
     stripe_name: str
-    sections: Fields = NO_FIELDS
+    sections: Fields = field(default_factory=lambda: NO_FIELDS)
     is_account_default: bool = False
     id: str = ""
     place: Place = field(default=NOWHERE, compare=False)
@@ -138,7 +138,7 @@ class DesiredLocation:
     name: str
     fields: Fields
     configuration: str = ""
-    metadata: Mapping[str, str] = NO_TEXT
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_TEXT)
     id: str = ""
     place: Place = field(default=NOWHERE, compare=False)
 
@@ -153,8 +153,8 @@ class DesiredReader:
     registration_code: str = ""
     serial_number: str = ""
     label: str | None = None
-    metadata: Mapping[str, str] = NO_TEXT
-    options: Mapping[str, str] = NO_TEXT
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_TEXT)
+    options: Mapping[str, str] = field(default_factory=lambda: NO_TEXT)
     id: str = ""
     place: Place = field(default=NOWHERE, compare=False)
 
@@ -184,7 +184,7 @@ class ObservedConfiguration:
 
     id: str
     name: str = ""
-    sections: Fields = NO_FIELDS
+    sections: Fields = field(default_factory=lambda: NO_FIELDS)
     is_account_default: bool = False
 
 
@@ -195,7 +195,7 @@ class ObservedLocation:
     id: str
     fields: Fields
     configuration_id: str = ""
-    metadata: Mapping[str, str] = NO_TEXT
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_TEXT)
 
     @property
     def name(self) -> str:
@@ -212,7 +212,7 @@ class ObservedReader:
     device_type: str = ""
     label: str = ""
     location_id: str = ""
-    metadata: Mapping[str, str] = NO_TEXT
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_TEXT)
     acting: bool = field(default=False, compare=False)
 
     @property
@@ -228,7 +228,7 @@ class ObservedState:
     configurations: tuple[ObservedConfiguration, ...] = ()
     locations: tuple[ObservedLocation, ...] = ()
     readers: tuple[ObservedReader, ...] = ()
-    files: Mapping[str, str] = NO_TEXT
+    files: Mapping[str, str] = field(default_factory=lambda: NO_TEXT)
 
     def fingerprint(self) -> str:
         """A hash of everything a plan depends on. Secrets are left out: a hash of a weak one tells it."""
