@@ -32,6 +32,10 @@ a purse and can wait for 5 s.
 """
 
 
+_NOW_S = 0.01
+"""Nearer than this is now: clocks are floats, and a rest of nothing would be waited for without end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """The gaps between looks as a pure function of the time since the prompt."""
@@ -41,8 +45,9 @@ class Schedule:
 
     def wait_s(self, since_prompt_s: float) -> float:
         """Seconds from now until the next look."""
-        if since_prompt_s < self.first_s:
-            return self.first_s - since_prompt_s
+        first_s = self.first_s - since_prompt_s
+        if first_s > _NOW_S:
+            return first_s
         return next((phase.every_s for phase in self.phases if since_prompt_s < phase.until_s), self.last_s)
 
     @property
