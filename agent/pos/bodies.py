@@ -72,7 +72,7 @@ def _metadata(value: dict[str, str]) -> dict[str, str]:
             )
         if key.lower().startswith(RESERVED_METADATA):
             raise PydanticCustomError(
-                "metadata_key", "must not use keys that begin with {mark!r}", {"mark": RESERVED_METADATA}
+                "metadata_key", "must not use keys that begin with {mark}", {"mark": RESERVED_METADATA}
             )
         if not 1 <= len(text) <= MAX_METADATA_VALUE:
             raise PydanticCustomError(

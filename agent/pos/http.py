@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 SHUTDOWN_S = 3.0
 """How long answers under way may take at shutdown; streams and long polls are ended before it begins."""
 
+LINGER_S = 2.0
+"""How long the rest of a refused body is read and thrown away, so that its sender gets to the answer."""
+
 SERVING = frozenset({"ok", "degraded"})
 """The words of health under which sales are taken."""
 
@@ -89,7 +92,12 @@ def make_app(
 def make_runner(app: web.Application) -> web.AppRunner:
     """The application ready for its sites. A till that hangs up does not stop what it asked for."""
     return web.AppRunner(
-        app, access_log=None, handle_signals=False, handler_cancellation=False, shutdown_timeout=SHUTDOWN_S
+        app,
+        access_log=None,
+        handle_signals=False,
+        handler_cancellation=False,
+        shutdown_timeout=SHUTDOWN_S,
+        lingering_time=LINGER_S,
     )
 
 

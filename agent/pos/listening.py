@@ -43,10 +43,9 @@ async def on_unix(app: web.Application, path: Path, *, mode: int = 0o660) -> Asy
     try:
         listener = _bind(path, mode)
         try:
-            await web.SockSite(runner, listener).start()
+            await web.SockSite(runner, listener).start()  # from here on the site closes it
             yield path
         finally:
-            listener.close()
             _forget(path)
     finally:
         await runner.cleanup()
