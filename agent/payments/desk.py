@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from agent.payments.errors import (
     OrderError,
     PosKeyReusedError,
     ReaderBusyError,
+    ReaderUnavailableError,
     StoppingError,
     UnknownReaderError,
     UnknownSessionError,
@@ -66,6 +67,7 @@ class Desk:
         self._policy = policy or DeskPolicy()
         self._lanes: dict[ReaderName, Lane] = {}
         self._tasks: dict[ReaderName, asyncio.Task[None]] = {}
+        self._expected: dict[ReaderName, ReaderStatus] = {}
         self._group: asyncio.TaskGroup | None = None
         self._stopping = False
 
@@ -87,6 +89,7 @@ class Desk:
         if name in self._lanes:
             raise ValueError(f"reader {name} is already in service")
         self._lanes[name] = lane
+        self._expected.pop(name, None)
         if self._group is not None:
             self._start(lane)
 
@@ -101,6 +104,15 @@ class Desk:
             task.cancel()
             await asyncio.wait([task])
 
+    def expect(self, readers: Iterable[ReaderStatus]) -> None:
+        """Readers that are declared but cannot be put into service yet, and why."""
+        self._expected = {reader.name: reader for reader in readers if reader.name not in self._lanes}
+
+    @property
+    def lanes(self) -> Mapping[ReaderName, Lane]:
+        """The readers in service."""
+        return self._lanes
+
     def stop(self) -> None:
         """Take no new sales; what is under way goes on until the lanes are cancelled."""
         self._stopping = True
@@ -112,9 +124,12 @@ class Desk:
 
     def _lane(self, name: str) -> Lane:
         lane = self._lanes.get(ReaderName(name))
-        if lane is None:
-            raise UnknownReaderError(name)
-        return lane
+        if lane is not None:
+            return lane
+        expected = self._expected.get(ReaderName(name))
+        if expected is not None:
+            raise ReaderUnavailableError(expected.name, expected.why)
+        raise UnknownReaderError(name)
 
     def orphans(self) -> list[ReaderConfig]:
         """Readers without a lane that still have a session to be settled, as they were when it began."""
@@ -130,12 +145,14 @@ class Desk:
         return list(configs.values())
 
     def readers(self) -> list[ReaderStatus]:
-        """Every reader in service, by name."""
-        return [self._lanes[name].status for name in sorted(self._lanes)]
+        """Every reader in service or expected, by name."""
+        known = self._expected | {name: lane.status for name, lane in self._lanes.items()}
+        return [known[name] for name in sorted(known)]
 
     def reader(self, name: str) -> ReaderStatus:
         """One reader; raises `UnknownReaderError`."""
-        return self._lane(name).status
+        expected = self._expected.get(ReaderName(name))
+        return self._lane(name).status if expected is None else expected
 
     def busy(self, name: str) -> bool:
         """Whether a session uses the reader; False for a reader that is not in service."""

@@ -59,6 +59,15 @@ class ReaderBusyError(PaymentsError):
         super().__init__(f"reader {reader!r} is busy: {why}")
 
 
+class ReaderUnavailableError(PaymentsError):
+    """The reader is declared but cannot be used yet."""
+
+    code = "reader_unavailable"
+
+    def __init__(self, reader: ReaderName, why: str) -> None:
+        super().__init__(f"reader {reader!r} cannot be used yet: {why}")
+
+
 class WrongStateError(PaymentsError):
     """The session is not in a state in which this can be done."""
 

@@ -58,6 +58,7 @@ class Journal:
         self._waiters: dict[int, asyncio.Future[None]] = {}  # by id() of the change under way
         self._watchers: dict[SessionId, list[asyncio.Future[None]]] = {}
         self._closed = False
+        self.trouble = ""  # why the last change could not be stored; "" when it could
 
     def close(self) -> None:
         """Finish what was queued and close the file; safe to call twice."""
@@ -199,6 +200,7 @@ class Journal:
 
     def _done(self, write: Write, error: Exception | None) -> None:
         """A change is on the disk, or is not: tell who waits. Runs on the event loop."""
+        self.trouble = str(error) if isinstance(error, JournalError) else ""
         waiter = self._waiters.pop(id(write), None)
         for session in write.after:
             head = self._heads.get(session.id)

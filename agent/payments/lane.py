@@ -69,6 +69,7 @@ class Lane:
         self._info: ReaderInfo | None = None
         self._queue: asyncio.Queue[SessionId] = asyncio.Queue()
         self._wanted = asyncio.Event()
+        self._freed = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._current: SessionId | None = None
         self._state = ReaderState.CONNECTING
@@ -98,6 +99,11 @@ class Lane:
     def busy(self) -> bool:
         """Whether a session uses the reader."""
         return self._current is not None or not self._queue.empty()
+
+    async def idle(self) -> None:
+        """Wait until no session uses the reader."""
+        while self.busy:
+            await self._freed.wait()
 
     def can(self, capability: Capability) -> bool:
         """Whether the reader can do this; one that was never reached has the benefit of the doubt."""
@@ -143,6 +149,8 @@ class Lane:
                 await self._look_after(self._current)
             finally:
                 self._current = None
+                self._freed.set()
+                self._freed.clear()
             if self._info is None and self._queue.empty():
                 await self._reach()
 

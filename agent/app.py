@@ -1,0 +1,347 @@
+"""The one composition root: builds the parts of the daemon, runs them, and stops them in order."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from aiohttp import web
+
+from agent import settings as gateway_settings
+from agent.fleet.contents import LocalContents
+from agent.fleet.observed import StripeAccount
+from agent.fleet.reconciler import Reconciler
+from agent.fleet.roster import NOT_REGISTERED, Roster, roster
+from agent.fleet.sources import FileSource
+from agent.payments.desk import Desk
+from agent.payments.errors import ReaderBusyError
+from agent.payments.journal import Journal
+from agent.payments.lane import Lane, LanePolicy
+from agent.payments.model import ReaderState, ReaderStatus
+from agent.pos.http import count_readers, make_app
+from agent.pos.limits import Limits, Rate
+from agent.pos.listening import on_tcp, on_unix
+from agent.pos.metrics import Metrics
+from agent.pos.tills import TillRegistry
+from agent.pos.tokens import ConnectionToken, TokenIssueError
+from agent.settings import Settings, StripeSettings
+from agent.stripe import bucket
+from agent.stripe.api import Stripe
+from agent.stripe.client import StripeClient
+from agent.stripe.exchange import AiohttpExchange, Exchange
+from agent.supervision import Finding, Health, Heartbeat, Notifier
+from drivers import registry
+from drivers.contract import DriverError, ReaderConfig
+
+log = logging.getLogger(__name__)
+
+REFIT_S = 5.0
+"""How often a reader that could not be exchanged because of a sale is looked at again, in seconds."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the daemon takes from outside: the clocks and the way to Stripe. Tests bring their own."""
+
+    now: Callable[[], datetime] = _utc_now
+    clock: Callable[[], float] | None = None  # seconds; None: the event loop's
+    exchange: Exchange | None = None  # None: a connection pool of our own
+    notifier: Notifier | None = None  # None: as systemd told us
+    inline_journal: bool = False  # commit on the event loop: virtual time only
+    lane_policy: LanePolicy | None = None  # None: from the settings
+
+
+class Gateway:
+    """All parts of one store's daemon, wired. `run` lives until `stop` is set."""
+
+    def __init__(self, settings: Settings, world: World, exchange: Exchange) -> None:
+        """Open the journal and build the parts; needs a running loop. Nothing is reached yet."""
+        self._settings = settings
+        self._world = world
+        self._loop = asyncio.get_running_loop()
+        self.journal = Journal(settings.journal.path, now=world.now, inline=world.inline_journal)
+        self.desk = Desk(self.journal, now=world.now)
+        self.tills = TillRegistry(settings.tills_path, now=world.now)
+        self.port: int | None = None
+        self.ready = asyncio.Event()
+        self._source = FileSource(settings.fleet.paths, LocalContents())
+        self._stripe = None if settings.stripe is None else self._make_stripe(settings.stripe, exchange)
+        self._services = registry.Services(**({} if self._stripe is None else {"stripe": self._stripe}))
+        self.reconciler = self._make_reconciler()
+        self._changed = asyncio.Event()
+        self._broken: dict[str, str] = {}
+        self._notifier = world.notifier or Notifier.from_environment()
+        self._heartbeat = Heartbeat(self._notifier, status=self._status_line, clock=self._clock)
+        self._health = self._make_health()
+        self._metrics = self._make_metrics()
+
+    def _clock(self) -> float:
+        return self._loop.time() if self._world.clock is None else self._world.clock()
+
+    def _make_stripe(self, told: StripeSettings, exchange: Exchange) -> Stripe:
+        per_s = told.requests_per_second
+        buckets = bucket.Buckets(
+            per_operation=bucket.Rate(per_s, 2 * per_s),
+            overall=bucket.Rate(4 * per_s, 8 * per_s),
+            clock=self._clock,
+        )
+        default = StripeSettings.model_fields["files_url"].default
+        client = StripeClient(
+            exchange,
+            gateway_settings.resolve(told.key),
+            base_url=told.base_url,
+            # Files go where the API is, unless somebody says otherwise: a simulator serves both.
+            files_url=None if told.files_url == default else told.files_url,
+            account=told.account,
+            buckets=buckets,
+            clock=self._clock,
+        )
+        return Stripe(client)
+
+    def _make_reconciler(self) -> Reconciler | None:
+        if self._stripe is None:
+            return None
+        fleet = self._settings.fleet
+        return Reconciler(
+            self._source,
+            StripeAccount(self._stripe),
+            LocalContents(),
+            path=self._state_path("bindings.json"),
+            interval_s=fleet.interval_s,
+            heal=fleet.heal,
+            prune=fleet.prune,
+            busy=self.desk.busy,
+            changed=lambda _: self._changed.set(),
+            clock=self._clock,
+        )
+
+    def _state_path(self, name: str) -> Path:
+        return self._settings.journal.path.with_name(name)
+
+    # -- readers --------------------------------------------------------------------------------------
+
+    def _roster(self) -> Roster:
+        bindings = {} if self.reconciler is None else self.reconciler.bindings
+        return roster(self._source.read().state, bindings, self._settings.location)
+
+    async def _refit(self) -> bool:
+        """Put the declared readers into service, take others out; whether all could be done."""
+        wanted = self._roster()
+        done = True
+        for name, lane in list(self.desk.lanes.items()):
+            if wanted.configs.get(name) != lane.config:
+                try:
+                    await self.desk.retire(name)
+                except ReaderBusyError:
+                    done = False
+        for name, config in wanted.configs.items():
+            if name not in self.desk.lanes:
+                self._adopt(config)
+        for config in self.desk.orphans():
+            self._adopt(config)
+        self.desk.expect(
+            ReaderStatus(
+                name=name,
+                driver=config.driver,
+                location=self._settings.location,
+                state=ReaderState.CONNECTING,
+                since_at=self._world.now(),
+                why=self._broken.get(name, NOT_REGISTERED),
+            )
+            for name, config in {**wanted.waiting, **wanted.configs}.items()
+        )
+        return done
+
+    def _adopt(self, config: ReaderConfig) -> None:
+        try:
+            driver = registry.make(config, self._services)
+        except registry.RegistryError as error:
+            if self._broken.get(config.name) != str(error):
+                log.warning("reader %s cannot be put into service: %s", config.name, error)
+            self._broken[config.name] = str(error)
+            return
+        self._broken.pop(config.name, None)
+        policy = self._world.lane_policy or LanePolicy(
+            payment_timeout_s=self._settings.payments.payment_timeout_s
+        )
+        lane = Lane(
+            config,
+            driver,
+            self.journal,
+            now=self._world.now,
+            location=self._settings.location,
+            policy=policy,
+        )
+        self.desk.adopt(lane)
+        log.info("reader %s (%s) is in service", config.name, config.driver)
+
+    async def _keep_fitted(self) -> None:
+        """Follow the bindings and the files: readers come, go and change between sales."""
+        interval_s = self._settings.fleet.interval_s
+        while True:
+            done = await self._refit()
+            try:
+                async with asyncio.timeout(interval_s if done else REFIT_S):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            self._changed.clear()
+
+    # -- tokens, health, metrics ----------------------------------------------------------------------
+
+    async def issue(self) -> ConnectionToken:
+        """A fresh connection token for this gateway's location (`pos.seams.TokenIssuer`)."""
+        location = None if self.reconciler is None else self.reconciler.location_id(self._settings.location)
+        if self._stripe is None or location is None:
+            raise TokenIssueError(
+                f"location {self._settings.location!r} is not known at Stripe yet: apply the desired state",
+                code="location_unknown",
+            )
+        try:
+            token = await self._stripe.create_connection_token(location=location)
+        except DriverError as error:
+            temporary = not getattr(error, "permanent", False)
+            raise TokenIssueError(str(error), code=error.code, retryable=temporary) from error
+        return ConnectionToken(token.secret, location)
+
+    def _status_line(self) -> str:
+        states = [reader.state for reader in self.desk.readers()]
+        ready = sum(state in {ReaderState.READY, ReaderState.BUSY} for state in states)
+        doubt = sum(state is ReaderState.IN_DOUBT for state in states)
+        return f"{ready} of {len(states)} readers ready" + (f", {doubt} in doubt" if doubt else "")
+
+    def _make_health(self) -> Health:
+        parts = {
+            "journal": self._journal_health,
+            "readers": self._readers_health,
+            "fleet": self._fleet_health,
+        }
+        return Health(
+            self._settings.gateway.name,
+            version("tillgate"),
+            self._heartbeat,
+            parts,
+            clock=self._clock,
+            now=self._world.now,
+        )
+
+    def _journal_health(self) -> Finding:
+        return Finding(self.journal.trouble, {"path": str(self._settings.journal.path)})
+
+    def _readers_health(self) -> Finding:
+        readers = self.desk.readers()
+        states = {state.value: sum(reader.state is state for reader in readers) for state in ReaderState}
+        problem = ", ".join(
+            f"{reader.name} is {reader.state} ({reader.why})"
+            for reader in readers
+            if reader.state in {ReaderState.OFFLINE, ReaderState.IN_DOUBT, ReaderState.CONNECTING}
+        )
+        return Finding(problem, states)
+
+    def _fleet_health(self) -> Finding:
+        if self.reconciler is None:
+            return Finding("", {"enabled": False})
+        status = self.reconciler.status
+        problem = status.error or "; ".join(map(str, status.problems))
+        detail = {"in_sync": status.in_sync, "drift": list(status.drift), "contested": list(status.contested)}
+        return Finding(problem, detail)
+
+    def _make_metrics(self) -> Metrics:
+        metrics = Metrics()
+        metrics.gauge(
+            "tillgate_readers", "Readers in each state.", lambda: count_readers(self.desk), ("state",)
+        )
+        metrics.gauge(
+            "tillgate_sessions",
+            "Sessions in the journal by state.",
+            lambda: {(state,): float(count) for state, count in self.desk.totals().items()},
+            ("state",),
+        )
+        return metrics
+
+    def make_door(self, *, operator: bool) -> web.Application:
+        """The HTTP API, for tills or for the operator's socket."""
+        door = self._settings.doors.http
+        per_minute = 60 if door is None else door.connection_tokens_per_minute
+        limits = Limits(connection_tokens=Rate(per_minute / 60, 10))
+        return make_app(
+            self.desk,
+            self.tills,
+            self,
+            self._health.document,
+            self._metrics,
+            limits=limits,
+            operator=operator,
+        )
+
+    # -- life -----------------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set; raises what a bug raised, and `ListenError` when a door cannot open."""
+        if self.reconciler is not None:
+            self.reconciler.restore()
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._refit()
+                tasks = [
+                    group.create_task(self.desk.run(), name="desk"),
+                    group.create_task(self._keep_fitted(), name="readers"),
+                    group.create_task(self._heartbeat.run(), name="heartbeat"),
+                ]
+                if self.reconciler is not None:
+                    tasks.append(group.create_task(self.reconciler.run(), name="fleet"))
+                async with self._open_doors():
+                    self._notifier.ready(self._status_line())
+                    log.info("ready: %s", self._status_line())
+                    self.ready.set()
+                    await stop.wait()
+                    self._notifier.stopping("finishing the sales under way")
+                    self.desk.stop()
+                    await self._drain()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            self.journal.close()
+
+    @asynccontextmanager
+    async def _open_doors(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            door = self._settings.doors.http
+            if door is not None:
+                self.port = await stack.enter_async_context(
+                    on_tcp(self.make_door(operator=False), door.host, door.port)
+                )
+                log.info("tills are served on %s:%d", door.host, self.port)
+            await stack.enter_async_context(
+                on_unix(self.make_door(operator=True), self._settings.control_socket)
+            )
+            yield
+
+    async def _drain(self) -> None:
+        """Give the sales under way a little time; what remains is taken up at the next start."""
+        try:
+            async with asyncio.timeout(self._settings.payments.shutdown_grace_s):
+                for lane in self.desk.lanes.values():
+                    await lane.idle()
+        except TimeoutError:
+            log.info("stopping with a sale under way: it is taken up at the next start")
+
+
+async def serve(settings: Settings, world: World | None = None) -> None:
+    """Run the daemon until SIGTERM or SIGINT."""
+    world = world or World()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AiohttpExchange() as pool:
+        await Gateway(settings, world, world.exchange or pool).run(stop)
