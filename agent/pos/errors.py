@@ -12,6 +12,7 @@ from agent.payments.errors import (
     PaymentsError,
     PosKeyReusedError,
     ReaderBusyError,
+    ReaderUnavailableError,
     StoppingError,
     UnknownReaderError,
     UnknownSessionError,
@@ -103,7 +104,7 @@ def refusal(error: PaymentsError, *, param: str | None = None) -> PosError:
             return BadRequestError(error.code, message, param=error.param)
         case PosKeyReusedError():
             return PosError(409, ErrorType.INVALID_REQUEST, error.code, message, param="pos_key")
-        case ReaderBusyError():
+        case ReaderBusyError() | ReaderUnavailableError():
             return PosError(409, ErrorType.INVALID_REQUEST, error.code, message, param="reader")
         case WrongStateError():
             return PosError(409, ErrorType.INVALID_REQUEST, error.code, message)
