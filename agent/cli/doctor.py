@@ -1,6 +1,7 @@
 """`tillgate doctor`: what is wrong with this gateway, why, and what to do. Changes nothing."""
 
 import asyncio
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,8 +13,8 @@ from agent.cli import checks, daemon
 from agent.cli.checks import Check, Result, ok, problem, warning
 from agent.cli.daemon import AwayError
 from agent.cli.errors import FAILED, CommandError
-from agent.cli.options import current
-from agent.cli.output import OutputOption, print_data
+from agent.cli.options import Format, current
+from agent.cli.output import OutputOption, cell, chosen, print_data
 from agent.cli.progress import Steps
 from agent.settings import SecretError, Settings, resolve
 
@@ -33,9 +34,18 @@ def doctor(output: OutputOption = None) -> None:
     """Look at everything a sale needs, and say what is wrong and what to do. Ends with 1 if something is."""
     with Steps() as say:
         found = asyncio.run(_examine(say))
-    print_data(found, output, columns=("name", "result", "found", "fix"))
+    if chosen(output) is Format.TABLE:
+        sys.stdout.write("".join(f"{line}\n" for each in found for line in _lines(each)))
+    else:
+        print_data(found, output)
     if any(each.result is Result.PROBLEM for each in found):
         raise typer.Exit(FAILED)
+
+
+def _lines(check: Check) -> Iterator[str]:
+    yield f"{check.result:<8} {check.name}: {cell(check.found)}"
+    if check.fix:
+        yield f"         -> {check.fix}"
 
 
 async def _examine(say: Steps) -> list[Check]:

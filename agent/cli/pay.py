@@ -23,8 +23,15 @@ def register(app: typer.Typer) -> None:
     app.command("pay")(pay)
 
 
+def minor_units(text: str) -> int:
+    """An amount as it must be typed: digits only, so that nobody means 12.00 and takes 12 cents."""
+    if not (text.isascii() and text.isdecimal()):
+        raise typer.BadParameter(f"{text!r} is not a whole number of minor units: 1250 is 12.50 EUR")
+    return int(text)
+
+
 def pay(
-    amount: Annotated[int, typer.Argument(help="Minor units: 1250 is 12.50 EUR.")],
+    amount: Annotated[int, typer.Argument(parser=minor_units, help="Minor units: 1250 is 12.50 EUR.")],
     currency: Annotated[str, typer.Argument(help="Three letters, such as eur.")],
     reader: Annotated[str, typer.Option(help="The reader's name.")],
     pos_key: Annotated[

@@ -13,6 +13,7 @@ from agent.cli.daemon import Daemon, Document
 from agent.cli.errors import FAILED
 from agent.cli.options import Format
 from agent.cli.output import OutputOption, chosen, print_data
+from agent.cli.pay import minor_units
 from agent.cli.progress import Steps
 from agent.cli.sale import DONE, ENDED, follow, verdict
 from agent.cli.timeline import lines
@@ -98,7 +99,8 @@ def cancel(
 def capture(
     session_id: Id,
     amount: Annotated[
-        int | None, typer.Option(min=1, help="Less than was held, in minor units.", show_default=False)
+        int | None,
+        typer.Option(parser=minor_units, help="Less than was held, in minor units.", show_default=False),
     ] = None,
     output: OutputOption = None,
 ) -> None:
@@ -113,7 +115,8 @@ def capture(
 def refund(
     session_id: Id,
     amount: Annotated[
-        int | None, typer.Option(min=1, help="Less than all, in minor units.", show_default=False)
+        int | None,
+        typer.Option(parser=minor_units, help="Less than all, in minor units.", show_default=False),
     ] = None,
     pos_key: Annotated[
         str, typer.Option(help="A key of your own: the same key never refunds twice.", show_default=False)
