@@ -266,6 +266,11 @@ class Gateway:
             lambda: {(state,): float(count) for state, count in self.desk.totals().items()},
             ("state",),
         )
+        metrics.gauge(
+            "tillgate_loop_lag_seconds",
+            "How late the event loop was at the last heartbeat.",
+            lambda: {(): self._heartbeat.lag_s},
+        )
         return metrics
 
     def make_door(self, *, operator: bool) -> web.Application:

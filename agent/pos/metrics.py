@@ -93,7 +93,7 @@ class Histogram:
 
 
 class Metrics:
-    """Everything the gateway counts. Parts count on the attributes; gauges are added with what they read."""
+    """Everything the gateway counts: the door's own answers, and what others add."""
 
     def __init__(self) -> None:
         self.requests = Counter(
@@ -102,27 +102,22 @@ class Metrics:
         self.request_seconds = Histogram(
             "tillgate_http_request_seconds", "Time to answer a till, long polls and streams left out."
         )
-        self.sessions = Counter("tillgate_sessions_total", "Sessions that reached a state.", ("state",))
-        self.journal_append_seconds = Histogram(
-            "tillgate_journal_append_seconds", "Time until an event was on disk."
-        )
-        self.loop_lag_s = 0.0
-        self._gauges: list[Gauge] = [
-            Gauge("tillgate_loop_lag_seconds", "How late the event loop was when last measured.", self._lag)
-        ]
+        self._added: list[Gauge | Histogram] = []
 
     def gauge(
         self, name: str, about: str, read: Callable[[], Mapping[Labels, float]], labels: Labels = ()
     ) -> None:
         """Add numbers that are read at each scrape, by label values in the order of `labels`."""
-        self._gauges.append(Gauge(name, about, read, labels))
+        self._added.append(Gauge(name, about, read, labels))
+
+    def histogram(self, name: str, about: str) -> Histogram:
+        """Add durations of something that should take milliseconds; whoever does it calls `observe`."""
+        added = Histogram(name, about)
+        self._added.append(added)
+        return added
 
     def render(self) -> bytes:
         """The whole page."""
-        counted: list[Counter | Histogram | Gauge] = [self.requests, self.request_seconds, self.sessions]
-        counted += [self.journal_append_seconds, *self._gauges]
-        lines = [line for metric in counted for line in metric.lines()]
+        metrics: list[Counter | Histogram | Gauge] = [self.requests, self.request_seconds, *self._added]
+        lines = [line for metric in metrics for line in metric.lines()]
         return ("\n".join(lines) + "\n").encode()
-
-    def _lag(self) -> Mapping[Labels, float]:
-        return {(): self.loop_lag_s}

@@ -42,9 +42,9 @@ class Desk(Protocol):
         ...
 
     async def refund(
-        self, session_id: str, amount: int | None, pos_key: PosKey, till: TillName
+        self, session_id: str, amount: int | None, pos_key: PosKey, till: TillName | None
     ) -> tuple[Session, bool]:
-        """The session that gives money back, and whether it is new."""
+        """The session that gives money back, and whether it is new; any till may refund what it can name."""
         ...
 
     def find(self, query: SessionQuery, till: TillName | None) -> Sequence[Session]:

@@ -93,14 +93,14 @@ class Sessions:
         """POST /v1/sessions/{id}/cancel."""
         query(request)
         parse(CancelBody, await read_json(request))
-        session = await self._desk.cancel(request.match_info["id"], caller.sees)
+        session = await self._desk.cancel(_id(request), caller.sees)
         return answer(to_json(session_view(session)))
 
     async def capture(self, request: web.Request, caller: Caller) -> web.Response:
         """POST /v1/sessions/{id}/capture."""
         query(request)
         body = parse(CaptureBody, await read_json(request))
-        session = await self._desk.capture(request.match_info["id"], body.amount, caller.sees)
+        session = await self._desk.capture(_id(request), body.amount, caller.sees)
         return answer(to_json(session_view(session)))
 
     async def refund(self, request: web.Request, caller: Caller) -> web.Response:
@@ -108,7 +108,7 @@ class Sessions:
         query(request)
         body = parse(RefundBody, await read_json(request))
         session, created = await self._desk.refund(
-            request.match_info["id"], body.amount, PosKey(body.pos_key), caller.name
+            _id(request), body.amount, PosKey(body.pos_key), caller.sees
         )
         return answer(to_json(session_view(session)), 201 if created else 200)
 
@@ -119,7 +119,7 @@ class Sessions:
         return answer(to_json(listing([event_view(event) for event in self._desk.history(session.id)])))
 
     def _session(self, request: web.Request, caller: Caller) -> Session:
-        return self._desk.session(request.match_info["id"], caller.sees)
+        return self._desk.session(_id(request), caller.sees)
 
     def _cursor(self, session_id: str | None, caller: Caller) -> Session | None:
         if session_id is None:
@@ -128,6 +128,14 @@ class Sessions:
             return self._desk.session(session_id, caller.sees)
         except UnknownSessionError as error:
             raise BadRequestError("parameter_invalid", str(error), param="starting_after") from error
+
+
+def _id(request: web.Request) -> str:
+    """The session that the address names; what can be no id of ours goes no further."""
+    text = request.match_info["id"]
+    if len(text) > MAX_NAME or not (text.isascii() and text.isprintable()):
+        raise UnknownSessionError(text[:MAX_NAME])
+    return text
 
 
 def _short(text: str | None, name: str, most: int) -> str | None:

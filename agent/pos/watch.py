@@ -37,11 +37,6 @@ class Waits:
         self._closing = False
 
     @property
-    def closing(self) -> bool:
-        """Whether the door is being shut."""
-        return self._closing
-
-    @property
     def count(self) -> int:
         """How many wait now."""
         return self._open.total()

@@ -121,12 +121,13 @@ class FakeDesk:
         )
 
     async def refund(
-        self, session_id: str, amount: int | None, pos_key: PosKey, till: TillName
+        self, session_id: str, amount: int | None, pos_key: PosKey, till: TillName | None
     ) -> tuple[Session, bool]:
-        original = self.session(session_id, None if till == "operator" else till)
+        original = self.session(session_id, None)
+        by = till or TillName("operator")
         money = Money(amount or original.amount_captured, original.order.money.currency)
         return await self.open(
-            Order(till, pos_key, READER, money, kind=Kind.REFUND, refund_of=SessionId(session_id))
+            Order(by, pos_key, READER, money, kind=Kind.REFUND, refund_of=SessionId(session_id))
         )
 
     def find(self, query: SessionQuery, till: TillName | None) -> Sequence[Session]:

@@ -44,15 +44,14 @@ def test_a_histogram_is_cumulative_and_its_bounds_are_inside() -> None:
 
 def test_the_page() -> None:
     metrics = Metrics()
-    metrics.sessions.inc("paid")
-    metrics.journal_append_seconds.observe(0.002)
-    metrics.loop_lag_s = 0.25
+    metrics.requests.inc("GET", "/metrics", "200")
+    metrics.histogram("tillgate_journal_append_seconds", "Time until an event was on disk.").observe(0.002)
     metrics.gauge("tillgate_readers", "Readers by state.", lambda: {("ready",): 3}, ("state",))
 
     lines = metrics.render().decode().splitlines()
 
-    assert 'tillgate_sessions_total{state="paid"} 1' in lines
+    assert 'tillgate_http_requests_total{method="GET",route="/metrics",status="200"} 1' in lines
+    assert "tillgate_http_request_seconds_count 0" in lines
     assert "tillgate_journal_append_seconds_count 1" in lines
-    assert "tillgate_loop_lag_seconds 0.25" in lines
     assert 'tillgate_readers{state="ready"} 3' in lines
     assert metrics.render().endswith(b"\n")

@@ -242,9 +242,10 @@ async def test_a_long_poll_for_what_has_ended_answers_at_once(door: Door) -> Non
 
 
 async def test_odd_ids_are_only_unknown(door: Door) -> None:
-    for odd in ("x" * 2000, "%00", "%FF", "ses%2F1", "'; DROP TABLE sessions"):
-        reply = await door.get(f"/v1/sessions/{odd}")
-        assert reply.status == 404, odd
+    for odd in ("x" * 2000, "%00", "%FF", "%ED%A0%80", "ses%2F1", "%C3%A4", "'; DROP TABLE sessions"):
+        for method, path in (("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("POST", "/capture")):
+            reply = await door.call(method, f"/v1/sessions/{odd}{path}")
+            assert (reply.status, reply.error["type"]) == (404, "invalid_request_error"), odd
 
 
 BAD_BODIES: list[tuple[dict[str, Any], str, str]] = [

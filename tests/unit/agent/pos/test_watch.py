@@ -18,7 +18,7 @@ from agent.pos.caller import THE_OPERATOR, Caller
 from agent.pos.errors import BadRequestError, TooManyRequestsError
 from agent.pos.limits import Limits
 from agent.pos.listening import on_tcp
-from agent.pos.watch import Waits, last_event_id, next_change
+from agent.pos.watch import Waits, last_event_id, next_change, stream
 from drivers.contract import Money
 from tests.unit.agent.pos.conftest import Door
 from tests.unit.agent.pos.fake_desk import READER, FakeDesk
@@ -38,7 +38,12 @@ class Hurdle:
 
     def __init__(self) -> None:
         self.transport: Any = self
+        self.headers: dict[str, str] = {}
         self.closing = False
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
 
     @property
     def request(self) -> web.Request:
@@ -146,6 +151,50 @@ def test_who_is_new_has_seen_nothing() -> None:
     assert last_event_id(GET) == 0
 
 
+async def _unprepared(_response: web.StreamResponse, _request: web.Request) -> None:
+    """An answer that needs no connection to begin."""
+
+
+async def test_a_till_that_hung_up_before_the_stream_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cut(_response: web.StreamResponse, _request: web.Request) -> None:
+        raise ConnectionResetError
+
+    monkeypatch.setattr(web.StreamResponse, "prepare", cut)
+    desk, waits = FakeDesk(), Waits(5)
+
+    await stream(desk, waits, Hurdle().request, TILL, await _open(desk))
+
+    assert (desk.waiting, waits.count) == (0, 0)
+
+
+@pytest.mark.parametrize("fault", ["closing", "cut", "deaf", "deaf and cut"])
+async def test_a_stream_leaves_a_till_that_does_not_take_it(
+    monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    hurdle = Hurdle()
+
+    async def write(_response: web.StreamResponse, _data: bytes) -> None:
+        if fault == "cut":
+            raise ConnectionResetError
+        if fault == "deaf and cut":
+            hurdle.transport = None
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(web.StreamResponse, "prepare", _unprepared)
+    monkeypatch.setattr(web.StreamResponse, "write", write)
+    hurdle.closing = fault == "closing"
+    desk, waits = FakeDesk(), Waits(5)
+    session, began = await _open(desk), asyncio.get_running_loop().time()
+
+    await stream(desk, waits, hurdle.request, TILL, session)
+
+    assert asyncio.get_running_loop().time() - began <= watch.WRITE_TIMEOUT_S
+    assert hurdle.aborted == (fault == "deaf"), (
+        "else the end of the answer would wait for the same till again"
+    )
+    assert waits.count == 0
+
+
 class Stream:
     """Reads server-sent events."""
 
@@ -174,12 +223,12 @@ def _listen(door: Door, session_id: str, *, last: str = "") -> Any:
 async def test_a_stream_sends_each_change_and_ends_with_the_sale(door: Door) -> None:
     session = await door.sell()
     async with _listen(door, session["id"]) as response:
-        stream = Stream(response)
-        first = await stream.block()
+        events = Stream(response)
+        first = await events.block()
         door.desk.move(session["id"], EventKind.STARTED)
-        second = await stream.block()
+        second = await events.block()
         door.desk.conclude(session["id"], "paid", amount_captured=1250)
-        rest = [event async for event in stream]
+        rest = [event async for event in events]
 
     assert response.headers["Content-Type"].startswith("text/event-stream")
     assert response.headers["Request-Id"]
@@ -197,13 +246,13 @@ async def test_a_stream_goes_on_where_it_was_left(door: Door, monkeypatch: pytes
     monkeypatch.setattr(watch, "HEARTBEAT_S", 0.01)
     session = await door.sell()
     async with _listen(door, session["id"], last="1") as response:
-        stream = Stream(response)
-        assert await stream.block() == {"": "still here"}, "nothing new: no event"
-        assert await stream.block() == {"": "still here"}
+        events = Stream(response)
+        assert await events.block() == {"": "still here"}, "nothing new: no event"
+        assert await events.block() == {"": "still here"}
         door.desk.pay(session["id"])
-        events = [event async for event in stream if "id" in event]
+        changes = [event async for event in events if "id" in event]
 
-    assert events[-1]["id"] == "3"
+    assert changes[-1]["id"] == "3"
     again = await door.get(f"/v1/sessions/{session['id']}/events", headers={"Last-Event-ID": "3"})
     assert (again.status, again.raw) == (204, b""), "a browser is told not to come back"
     before = await door.get(f"/v1/sessions/{session['id']}/events", headers={"Last-Event-ID": "2"})
@@ -250,10 +299,10 @@ async def test_a_stream_ends_when_the_journal_does(door: Door, monkeypatch: pyte
     monkeypatch.setattr(watch, "HEARTBEAT_S", 0.01)
     session = await door.sell()
     async with _listen(door, session["id"]) as response:
-        stream = Stream(response)
-        await stream.block()
+        events = Stream(response)
+        await events.block()
         door.desk.fault = JournalError("disk gone")
-        rest = [event async for event in stream if "id" in event]
+        rest = [event async for event in events if "id" in event]
 
     assert rest == []
 
