@@ -248,7 +248,9 @@ def _from_here(request: web.Request) -> bool:
 
 async def _sign(request: web.Request, response: web.StreamResponse) -> None:
     """What every answer carries; none may be kept by a cache."""
-    response.headers["Request-Id"] = request[REQUEST_ID]
+    request_id = request.get(REQUEST_ID)
+    if request_id is not None:  # aiohttp refuses an unknown Expect header before any of our code runs
+        response.headers["Request-Id"] = request_id
     response.headers[hdrs.CACHE_CONTROL] = "no-store"
     response.headers[hdrs.SERVER] = "tillgate"
 

@@ -77,6 +77,16 @@ async def test_unknown_calls_are_refused_in_the_same_shape(door: Door) -> None:
     assert wrong.headers["Allow"] == "GET, POST"
 
 
+async def test_an_expectation_we_do_not_know_is_no_mistake_of_ours(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    reply = await door.post("/v1/sessions", SALE, headers={"Expect": "tea"})
+
+    assert reply.status == 417
+    assert not caplog.records
+    assert not door.desk.sessions
+
+
 async def test_readers_are_shown_with_what_they_can_do(door: Door) -> None:
     listed, one = await door.get("/v1/readers"), await door.get("/v1/readers/till-1")
     unknown = await door.get("/v1/readers/till-9")
