@@ -100,12 +100,15 @@ class GatewaySettings(Part):
 
 
 class StripeSettings(Part):
-    """How to reach Stripe; `requests_per_second` is this store's share of what the account may ask."""
+    """How to reach Stripe; `requests_per_second` is this store's share of what the account may ask.
+
+    Without `files_url` files go to Stripe's own address for them, or where `base_url` leads elsewhere.
+    """
 
     key: SecretReference
     account: str | None = Field(None, pattern=r"^acct_[A-Za-z0-9]+$")
     base_url: Url = "https://api.stripe.com"
-    files_url: Url = "https://files.stripe.com"
+    files_url: Url | None = None
     requests_per_second: float = Field(5, gt=0, le=100, allow_inf_nan=False)
 
 

@@ -17,11 +17,11 @@ def event(what: str, facts: dict[str, Any] | None = None, second: float = 0.0) -
 
 def test_the_whole_story() -> None:
     found = session("in_doubt", references={"payment_intent": "pi_1"}, next_check_at="2026-01-31T09:01:00Z")
-    events = [event("opened", ORDER), event("doubted", {"code": "no_answer", "message": "cut"}, 2.5)]
+    events = [event("opened", ORDER), event("doubted", {"code": "lost", "message": "cut"}, 2.5)]
     assert list(lines(found, events)) == [
         "ses_1  payment of 1250 eur on till-1: in doubt",
         "  2026-01-31T09:00:00.000Z     +0.000 s  till t1 asked for 1250 eur on till-1 (its key: k)",
-        "  2026-01-31T09:00:02.500Z     +2.500 s  contact lost while money may have moved: cut  [code=no_answer]",
+        "  2026-01-31T09:00:02.500Z     +2.500 s  contact lost while money may have moved: cut  [code=lost]",
         "  payment_intent: pi_1",
         "  asked again at 2026-01-31T09:01:00Z",
     ]
