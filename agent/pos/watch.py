@@ -93,10 +93,8 @@ async def next_change(
     now = asyncio.get_running_loop().time
     deadline = now() + wait_s
     async with waits.wait(caller):
-        while session.seq <= seq and not settled(session):
+        while session.seq <= seq and not settled(session) and now() < deadline and not gone(request):
             left_s = deadline - now()
-            if left_s <= 0 or gone(request):
-                break
             session = await desk.changed(session.id, seq, min(left_s, HEARTBEAT_S), caller.sees)
     return session
 
