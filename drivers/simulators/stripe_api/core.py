@@ -15,6 +15,7 @@ from drivers.simulators.stripe_api.controls import Controls
 from drivers.simulators.stripe_api.errors import ApiError
 from drivers.simulators.stripe_api.expansion import render
 from drivers.simulators.stripe_api.faults import Effect, Fault, Faults
+from drivers.simulators.stripe_api.files import boundary_of
 from drivers.simulators.stripe_api.happenings import HAPPENINGS, KINDS
 from drivers.simulators.stripe_api.operations import route
 from drivers.simulators.stripe_api.settings import SimulatorSettings
@@ -305,4 +306,7 @@ def _error(error: ApiError, headers: dict[str, str]) -> SimResponse:
 
 def _fingerprint(request: SimRequest, segments: tuple[str, ...], raw: Body) -> str:
     content = encode(raw) if raw else request.body
+    boundary = boundary_of(request.headers.get("content-type", ""))
+    if boundary is not None:  # random, so not part of what is asked
+        content = content.replace(boundary, b"")
     return hashlib.blake2b(b"/".join((*(s.encode() for s in segments), content)), digest_size=16).hexdigest()

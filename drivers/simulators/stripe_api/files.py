@@ -28,13 +28,21 @@ class _Part:
     content: bytes
 
 
-def _parts(content_type: str, raw: bytes) -> list[_Part]:
+def boundary_of(content_type: str) -> bytes | None:
+    """What separates the parts of a multipart form; None for another content type."""
     found = re.search(r'boundary="?([^";,]+)"?', content_type)
-    if not content_type.lower().startswith("multipart/form-data") or found is None:
+    if found is None or not content_type.lower().startswith("multipart/form-data"):
+        return None
+    return found[1].encode()
+
+
+def _parts(content_type: str, raw: bytes) -> list[_Part]:
+    boundary = boundary_of(content_type)
+    if boundary is None:
         raise ApiError(
             "Invalid request (check that your POST content type is multipart/form-data).", stored=False
         )
-    chunks = (b"\r\n" + raw).split(b"\r\n--" + found[1].encode())
+    chunks = (b"\r\n" + raw).split(b"\r\n--" + boundary)
     if len(chunks) > PARTS_MAX + 2:
         raise ApiError("Invalid request: too many parts.", stored=False)
     if len(chunks) < 2 or not chunks[-1].startswith(b"--"):
@@ -49,7 +57,9 @@ def _part(chunk: bytes) -> _Part:
     if name is None:
         raise ApiError("Invalid request: a part of the multipart form has no name.", stored=False)
     filename = re.search(r'filename="([^"]*)"', text)
-    return _Part(name[1], filename[1] if filename else None, content)
+    # some callers send the whole path of the file
+    base = re.split(r"[/\\]", filename[1])[-1] if filename else None
+    return _Part(name[1], base, content)
 
 
 def _image_type(content: bytes) -> str | None:

@@ -100,12 +100,12 @@ def update(call: Call) -> Record:
     _japanese(params)
     if "address" in params:
         address = params["address"]
-        if address["country"].upper() != body["address"]["country"]:
+        if address.get("country", body["address"]["country"]).upper() != body["address"]["country"]:
             raise bad_parameter(
                 "The country of a location cannot be changed. Create a new location instead.",
                 "address[country]",
             )
-        merged = {key: value for key, value in body["address"].items() if value is not None} | address
+        merged: Body = {key: value for key, value in body["address"].items() if value is not None} | address
         _check_address(merged)
         body["address"] = {name: merged.get(name) or None for name in _ADDRESS}
     if "display_name" in params:

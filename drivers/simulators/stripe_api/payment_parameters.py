@@ -264,6 +264,7 @@ FILE_PURPOSES: Final = (
 FILE_CREATE: Final = Hash(
     {
         "purpose*": Choice(*FILE_PURPOSES),
+        "file": NotSimulated("a file is a part with a file name, not a plain value"),
         "file_link_data": NotSimulated("files have no public links here"),
         "expand": EXPAND,
     }

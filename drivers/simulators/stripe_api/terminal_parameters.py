@@ -66,7 +66,7 @@ LOCATION_UPDATE: Final = Hash(
         "display_name": Text(1000, clears=True),
         "display_name_kana": Text(1000, clears=True),
         "display_name_kanji": Text(1000, clears=True),
-        "address": _ADDRESS,
+        "address": Hash({**_ADDRESS.fields}),
         "address_kana": _JAPANESE,
         "address_kanji": _JAPANESE,
         "configuration_overrides": Text(1000, clears=True),
