@@ -1,6 +1,7 @@
 """`tillgate readers` and `tillgate reader ...`: how the readers are, and changing a device."""
 
 import asyncio
+import dataclasses
 import sys
 import uuid
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from agent.cli.sessions import ask
 
 if TYPE_CHECKING:
     from agent.fleet.actions import Plan
-    from agent.fleet.apply import Report, Result
+    from agent.fleet.apply import Executor, Report, Result
     from agent.fleet.model import DesiredReader, DesiredState, ObservedState
     from agent.settings import Settings
 
@@ -147,7 +148,23 @@ async def _carry_out(
             def progress(result: "Result") -> None:
                 say(f"{result.action.verb} {result.action.name}: {result.status.value}")
 
-            return await Executor(account, LocalContents(), progress=progress).apply(plan, uuid.uuid4().hex)
+            executor = Executor(account, LocalContents(), progress=progress)
+            return await _one_by_one(executor, plan)
+
+
+async def _one_by_one(executor: "Executor", plan: "Plan") -> "Report":
+    """Carry out each action only when the one before it is done: no old device goes without a new one."""
+    from agent.fleet.apply import Report, Result, Status
+
+    nonce = uuid.uuid4().hex
+    results: list[Result] = []
+    for action in plan.actions:
+        if all(each.status is Status.DONE for each in results):
+            step = dataclasses.replace(plan, actions=(action,), obstacles=())
+            results += (await executor.apply(step, nonce)).results
+        else:
+            results.append(Result(action, Status.SKIPPED, "the step before it was not done"))
+    return Report(tuple(results), plan.obstacles)
 
 
 async def _refuse_while_selling(settings: "Settings", name: str) -> None:
