@@ -1,0 +1,64 @@
+"""The three books of the morning: the journal, the simulated Stripe, and what the tills were told."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Sums in minor units, refunds taken off; `quarrels` says what does not agree."""
+
+    journal: int
+    stripe: int
+    told: int
+    intents: int
+    quarrels: tuple[str, ...]
+
+    @property
+    def agree(self) -> bool:
+        """Whether no cent and no customer differs."""
+        return not self.quarrels
+
+
+def compare(
+    journal: Sequence[Mapping[str, Any]],
+    ledger: Sequence[Mapping[str, Any]],
+    told: Iterable[Mapping[str, Any]],
+) -> Books:
+    """Hold the books against each other, as sums and sale by sale."""
+    quarrels: list[str] = []
+    told = list(told)
+    by_intent = {row["id"]: row for row in ledger}
+    in_journal, in_tills = _moved(journal), _moved(told)
+    at_stripe = sum(row["captured"] - row["refunded"] for row in ledger)
+    if not in_journal == in_tills == at_stripe:
+        quarrels.append(f"sums differ: journal {in_journal}, tills {in_tills}, Stripe {at_stripe}")
+    journaled = {session["id"]: session for session in journal}
+    quarrels.extend(
+        f"{session['id']}: the till was told {session['state']}"
+        for session in told
+        if journaled.get(session["id"], {}).get("state") != session["state"]
+    )
+    quarrels.extend(f"{row['id']} can still be paid" for row in ledger if row["payable_now"])
+    for session in journal:
+        if session["kind"] != "payment":
+            continue
+        row = by_intent.get(session["references"].get("payment_intent", ""))
+        captured = 0 if row is None else row["captured"]
+        if (
+            session["state"] in {"paid", "canceled", "failed", "released"}
+            and captured != session["amount_captured"]
+        ):
+            quarrels.append(f"{session['id']} is {session['state']}, Stripe captured {captured}")
+    return Books(in_journal, at_stripe, in_tills, len(ledger), tuple(quarrels))
+
+
+def _moved(sessions: Iterable[Mapping[str, Any]]) -> int:
+    signs = {"payment": 1, "refund": -1}
+    return sum(signs[each["kind"]] * _amount(each) for each in sessions if each["state"] == "paid")
+
+
+def _amount(session: Mapping[str, Any]) -> int:
+    amount: int = session["amount_captured"] if session["kind"] == "payment" else session["amount"]
+    return amount
