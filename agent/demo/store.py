@@ -108,8 +108,8 @@ class Store:
 
     async def served(self) -> None:
         """Wait until every declared reader is in service."""
-        # The desk tells nobody when a reader comes into service, so it is asked, as `tillgate readers` would.
-        while any(each.state is not ReaderState.READY for each in self.gateway.desk.readers()):
+        # The desk tells nobody when a reader comes into service, so it is asked.
+        while any(each.state is not ReaderState.READY for each in self.gateway.desk.readers()):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
     async def kill(self) -> None:
