@@ -192,7 +192,7 @@ def _state(accepted: Sequence[tuple[Document, AnyDocument]]) -> DesiredState:
             case ConfigurationDocument(spec=spec):
                 configurations[name] = DesiredConfiguration(
                     name,
-                    spec.name or name,
+                    spec.name or ("" if stripe_id else name),
                     _sections(document, spec),
                     spec.is_account_default,
                     stripe_id,

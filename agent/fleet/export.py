@@ -62,15 +62,15 @@ def export(observed: ObservedState) -> Export:
         (each.id, each.name or str(each.fields.get(("display_name",), ""))) for each in observed.locations
     )
     reader_names = _names((each.id, each.name or each.label) for each in observed.readers)
-    documents = [
+    documents = [  # oldest first, as people would have written them
         _configuration(each, configuration_names[each.id], stripe_names.count(each.name) > 1, secrets)
-        for each in observed.configurations
+        for each in reversed(observed.configurations)
         if each.sections or not each.is_account_default
     ]
     documents += [
-        _location(each, location_names[each.id], configuration_names) for each in observed.locations
+        _location(each, location_names[each.id], configuration_names) for each in reversed(observed.locations)
     ]
-    for reader in observed.readers:
+    for reader in reversed(observed.readers):
         location = location_names.get(reader.location_id)
         if location is None:
             remarks.append(f"reader {reader.id} ({reader.label}) has no Location and was left out")

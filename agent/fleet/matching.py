@@ -98,7 +98,7 @@ def _configurations(
 
 
 def _same_stripe_name(declared: DesiredConfiguration, live: ObservedConfiguration) -> bool:
-    return live.name == declared.stripe_name
+    return live.name == (declared.stripe_name or declared.name)
 
 
 def _same_look(declared: DesiredLocation, live: ObservedLocation) -> bool:

@@ -121,7 +121,10 @@ def nest(flat: Mapping[Key, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class DesiredConfiguration:
-    """A Configuration as declared; `stripe_name` is its name in the account, `id` set by `export` only."""
+    """A Configuration as declared; `id` is set by `export` only.
+
+    `stripe_name` is its name in the account, "" when it is known by its id and may have any name.
+    """
 
     name: str
     stripe_name: str

@@ -189,7 +189,8 @@ def _location(live: Location) -> ObservedLocation:
             "display_name": live.display_name,
             "display_name_kana": live.display_name_kana,
             "display_name_kanji": live.display_name_kanji,
-            "address": live.address,
+            # In Japan `address` only repeats the country: it cannot be declared there.
+            "address": {} if live.address_kana or live.address_kanji else live.address,
             "address_kana": live.address_kana,
             "address_kanji": live.address_kanji,
             "phone": live.phone,

@@ -98,7 +98,7 @@ class _Draft:
             return
         live = self._matches.configurations.get(declared.name)
         wanted = {key: self._at_stripe(value) for key, value in declared.sections.items()}
-        name: dict[Key, Leaf] = {("name",): declared.stripe_name}
+        name: dict[Key, Leaf] = {("name",): declared.stripe_name or declared.name}
         if live is None and declared.is_account_default:
             self._obstruct(
                 Kind.CONFIGURATION,
@@ -113,7 +113,7 @@ class _Draft:
         else:
             changes = list(self._differences(wanted, live.sections))
             params: dict[Key, Leaf] = {}
-            if not declared.is_account_default and live.name != declared.stripe_name:
+            if declared.stripe_name not in {"", live.name} and not declared.is_account_default:
                 changes.insert(0, ((("name",)), live.name, declared.stripe_name))
                 params |= name
             reset: list[str] = []

@@ -1,4 +1,4 @@
-"""JSON Schemas of the files that admins write, for editors: `python -m agent.fleet.schemas config/schemas`."""
+"""JSON Schemas of the files that admins write: `python -m agent.fleet.schemas config/schemas`."""
 
 import json
 import sys

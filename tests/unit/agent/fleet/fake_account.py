@@ -121,7 +121,7 @@ class FakeAccount:
 
     def _add(self, kind: Kind, fields: dict[str, Any]) -> str:
         self._count += 1
-        identifier = fields.pop("id", f"{PREFIXES[kind]}{self._count}")
+        identifier = str(fields.pop("id", f"{PREFIXES[kind]}{self._count}"))
         self.objects[kind][identifier] = fields
         return identifier
 

@@ -140,6 +140,7 @@ def _sent(made: Plan) -> list[object]:
     ]
 
 
+coin = st.booleans()
 names = st.sampled_from(["a", "b", "c"])
 triples = st.lists(st.integers(1, 50), min_size=3, max_size=3)
 tips = st.fixed_dictionaries({}, optional={"percentages": triples, "fixed_amounts": triples}).filter(bool)
@@ -186,9 +187,9 @@ configuration_specs = st.fixed_dictionaries(
 def fleets(draw: st.DrawFn) -> list[Any]:
     """Documents of a small store; any two of them share names, so that one can follow the other."""
     configurations = {name: draw(configuration_specs) for name in sorted(draw(st.sets(names)))}
-    locations: dict[str, Any] = {}
+    locations: dict[str, dict[str, Any]] = {}
     for name in sorted(draw(st.sets(names, min_size=1))):
-        locations[name] = {
+        spec: dict[str, Any] = {
             "display_name": draw(st.sampled_from([f"Store {name}", "NO", "01067"])) + name,
             "address": {
                 "line1": draw(st.sampled_from(["S 1", "S 2"])),
@@ -197,10 +198,11 @@ def fleets(draw: st.DrawFn) -> list[Any]:
                 "country": "DE",
             },
         }
-        if draw(st.booleans()):
-            locations[name]["phone"] = draw(st.sampled_from(["1", "1e3"]))
-        if configurations and draw(st.booleans()):
-            locations[name]["configuration"] = draw(st.sampled_from(sorted(configurations)))
+        if draw(coin):
+            spec["phone"] = draw(st.sampled_from(["1", "1e3"]))
+        if bool(configurations) and draw(coin):
+            spec["configuration"] = draw(st.sampled_from(sorted(configurations)))
+        locations[name] = spec
     readers = {
         f"till-{name}": {
             "location": draw(st.sampled_from(sorted(locations))),
