@@ -54,16 +54,21 @@ class SimulatedExchange:
 class SimulatedStripe:
     """A simulated account with our own client on it, and the hands of whoever stands in the store."""
 
-    def __init__(self, simulator: StripeSimulator, *, key: str = KEY, latency_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        simulator: StripeSimulator,
+        *,
+        key: str = KEY,
+        latency_s: float = 0.0,
+        exchange: SimulatedExchange | None = None,
+    ) -> None:
         self.simulator = simulator
-        self.exchange = SimulatedExchange(simulator, latency_s=latency_s)
+        self.exchange = exchange or SimulatedExchange(simulator, latency_s=latency_s)
         self._headers = {"authorization": f"Bearer {key}"}
         self.client = StripeClient(
             self.exchange,
             Secret(key),
-            buckets=Buckets(
-                per_operation=Rate(1e6, 1e6), overall=Rate(1e6, 1e6), clock=simulator.world.now
-            ),
+            buckets=Buckets(per_operation=Rate(1e6, 1e6), overall=Rate(1e6, 1e6), clock=simulator.world.now),
             clock=lambda: asyncio.get_running_loop().time(),
             spread=lambda: 0.0,
         )
@@ -79,9 +84,7 @@ class SimulatedStripe:
             raise AssertionError(answer.body.decode())
         return answer.json()
 
-    async def fault(
-        self, effect: str, *, method: str = "*", path: str = "**", times: int | None = 1
-    ) -> None:
+    async def fault(self, effect: str, *, method: str = "*", path: str = "**", times: int | None = 1) -> None:
         """Order a fault."""
         match = {"method": method, "path": path}
         await self.control("POST", "/_sim/faults", {"match": match, "effect": effect, "times": times})
@@ -105,7 +108,7 @@ class SimulatedStripe:
         return reader.id
 
     async def customer(self, reader: str, **wishes: Any) -> None:
-        """What the customer at this reader will do: `auto_present`, `auto_cancel`, `state`, `next_payment`."""
+        """What the customer here will do: `auto_present`, `auto_cancel`, `state`, `next_payment`."""
         await self.control("POST", f"/_sim/readers/{reader}", wishes)
 
     async def present(self, reader: str, **params: Any) -> None:

@@ -24,7 +24,7 @@ from drivers.readers.stripe import StripeReader
 from drivers.readers.stripe_timing import Timing
 from drivers.simulators.stripe_api.core import StripeSimulator
 from drivers.simulators.stripe_api.settings import SimulatorSettings
-from tests.simulated_exchange import SimulatedStripe
+from tests.simulated_exchange import SimulatedExchange, SimulatedStripe
 
 EPOCH_S = 1_767_600_000.0
 
@@ -106,8 +106,10 @@ class StripeStore:
         self.timing = timing
         self.reader = ""
 
-    async def begin(self, *, country: str = "DE") -> StripeReader:
+    async def begin(self, *, country: str = "DE", exchange: SimulatedExchange | None = None) -> StripeReader:
         """Register the reader; a driver for it."""
+        if exchange is not None:
+            self.stripe = SimulatedStripe(self.simulator, exchange=exchange)
         self.reader = await self.stripe.new_reader(country=country)
         return self.driver()
 

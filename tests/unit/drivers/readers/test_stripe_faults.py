@@ -1,14 +1,18 @@
 """Every fault at every call of a sale: the outcome is always what the books of the simulated Stripe say."""
 
 import asyncio
+import contextlib
 import random
 
 import pytest
 
+from agent.stripe.errors import NoAnswerError, NotSentError
+from agent.stripe.exchange import HttpRequest, HttpResponse
 from drivers.contract import Capture, NotStartedError, Outcome, Verdict
 from drivers.readers.stripe import StripeReader
 from drivers.readers.stripe_timing import Timing
 from drivers.simulators.stripe_api.settings import SimulatorSettings
+from tests.simulated_exchange import SimulatedExchange
 from tests.stripe_store import Session, StripeStore
 
 CALLS = {
@@ -117,6 +121,68 @@ async def test_random_faults_never_make_the_outcome_untrue(block: int) -> None:
         except BaseException as error:
             error.add_note(f"seed {seed}")
             raise
+
+
+class StormyExchange(SimulatedExchange):
+    """A line in a storm: requests get lost before or after they are carried out, or arrive late."""
+
+    def __init__(self, calm: SimulatedExchange, dice: random.Random, group: asyncio.TaskGroup) -> None:
+        super().__init__(calm.simulator)
+        self.dice = dice
+        self.group = group
+        self.odds = 0.0
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        if self.dice.random() >= self.odds:
+            return await super().send(request)
+        match self.dice.randrange(4):
+            case 0:
+                raise NotSentError("refused")
+            case 1:
+                await asyncio.sleep(self.dice.choice((0.1, 20.0)))
+                raise NoAnswerError("lost on the way there")
+            case 2:
+                await super().send(request)
+                raise NoAnswerError("lost on the way back")
+            case _:
+                delay_s = self.dice.choice((0.5, 3.0, 9.0, 30.0))
+                self.group.create_task(self._later(request, delay_s), name="late request")
+                raise NoAnswerError("slow")
+
+    async def _later(self, request: HttpRequest, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        with contextlib.suppress(NoAnswerError):
+            await super().send(request)
+
+
+@pytest.mark.parametrize("block", range(8))
+async def test_no_storm_makes_the_outcome_untrue(block: int) -> None:
+    ends: set[str] = set()
+    for seed in range(block * 60, block * 60 + 60):
+        dice = random.Random(seed)
+        settings = SimulatorSettings(busy_s=dice.choice((0.0, 2.0, 8.0)))
+        store = StripeStore(settings=settings, timing=TIMING, seed=seed)
+        session = Session(capture=dice.choice((Capture.AUTOMATIC, Capture.MANUAL)))
+        try:
+            async with asyncio.TaskGroup() as group:
+                storm = StormyExchange(store.stripe.exchange, dice, group)
+                driver = await store.begin(exchange=storm)
+                storm.odds = dice.choice((0.2, 0.5, 0.8))
+                group.create_task(clear_up(storm, dice.uniform(1, 120)), name="weather")
+                end = await run(store, session, driver, dice.choice(CUSTOMERS))
+                storm.odds = 0.0
+            await asyncio.sleep(300)
+            await store.check(session, end)  # whatever came late changed nothing any more
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
+        ends.add("not_started" if isinstance(end, NotStartedError) else end.verdict.value)
+    assert ends >= {"paid", "not_started", "canceled"}
+
+
+async def clear_up(storm: StormyExchange, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    storm.odds = 0.0
 
 
 async def test_without_faults_each_customer_gets_the_outcome_meant_for_them() -> None:
