@@ -72,14 +72,27 @@ def _luhn(digits: bytes) -> bool:
 def _mask_run(match: re.Match[bytes]) -> bytes:
     run = match[0]
     text = match.string
-    beside = text[match.start() - 1 : match.start()] + text[match.end() : match.end() + 1]
-    # application ids and cryptograms are hexadecimal: digits among letters, and the ids begin with A0
-    if any(byte in _LETTERS for byte in beside) and (run.startswith(b"0") or not _luhn(run)):
+    before = _WORD_END.search(text, max(0, match.start() - _WORD_MAX), match.start())
+    after = _WORD_START.match(text, match.end(), match.end() + _WORD_MAX)
+    letters = (before[0] if before else b"") + (after[0] if after else b"")
+    if letters and (run.startswith(b"0") or not _luhn(run) or _is_hash(letters)):
         return run
     return mask_digits(run.decode(), "*").encode()
 
 
-_LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_WORD_MAX = 64
+_WORD_END = re.compile(rb"[0-9A-Za-z]+\Z")
+_WORD_START = re.compile(rb"[0-9A-Za-z]+")
+_HASH = re.compile(rb"[0-9A-Fa-f]+")
+_HASH_LETTERS = 3
+
+
+def _is_hash(word: bytes) -> bool:
+    """Whether these are the hexadecimal neighbours of digits in an application id, a hash or a cryptogram.
+
+    A track begins with one letter before the number, which must not save it.
+    """
+    return bool(_HASH.fullmatch(word)) and sum(byte in b"ABCDEFabcdef" for byte in word) >= _HASH_LETTERS
 
 
 def _mask_groups(match: re.Match[bytes]) -> bytes:
