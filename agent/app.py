@@ -245,7 +245,8 @@ class Gateway:
             for reader in readers
             if reader.state in {ReaderState.OFFLINE, ReaderState.IN_DOUBT, ReaderState.CONNECTING}
         )
-        return Finding(problem, states)
+        listed = [{"name": each.name, "state": each.state.value, "why": each.why} for each in readers]
+        return Finding(problem, {**states, "list": listed})
 
     def _fleet_health(self) -> Finding:
         if self.reconciler is None:

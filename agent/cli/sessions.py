@@ -27,12 +27,15 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The session's id.")]
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command("sessions")(sessions)
-    one = typer.Typer(no_args_is_help=True, help="Show, cancel, capture, refund or explain one session.")
+    one = typer.Typer(
+        no_args_is_help=True, help="Show, cancel, capture, refund, explain or resolve one session."
+    )
     one.command("show")(show)
     one.command("cancel")(cancel)
     one.command("capture")(capture)
     one.command("refund")(refund)
     one.command("explain")(explain)
+    one.command("resolve")(resolve)
     app.add_typer(one, name="session")
 
 
@@ -152,6 +155,25 @@ def explain(session_id: Id, output: OutputOption = None) -> None:
         return
     for line in lines(found["session"], found["timeline"]):
         sys.stdout.write(f"{line}\n")
+
+
+def resolve(
+    session_id: Id,
+    state: Annotated[
+        str, typer.Option("--as", help="paid, authorized, declined, canceled, failed or released.")
+    ],
+    because: Annotated[str, typer.Option(help="What you saw, and where: it is kept for ever.")],
+    amount: Annotated[
+        int | None,
+        typer.Option(parser=minor_units, help="If not what was ordered, in minor units.", show_default=False),
+    ] = None,
+    output: OutputOption = None,
+) -> None:
+    """End a doubt by your word, when neither the reader nor its provider can be asked any more."""
+    body: dict[str, Any] = {"state": state, "because": because}
+    if amount is not None:
+        body["amount"] = amount
+    _print_end(ask(lambda connected: connected.post(f"/v1/sessions/{session_id}/resolve", body)), output)
 
 
 async def _watched(connected: Daemon, session: Document) -> Document:

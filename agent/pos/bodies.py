@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from agent.payments.model import Order, PosKey, TillName
 from agent.pos.currencies import EXPONENTS
 from agent.pos.errors import BadRequestError
-from drivers.contract import Capture, Money, ReaderName, SessionId, TipPolicy
+from drivers.contract import Capture, Money, Outcome, ReaderName, SessionId, TipPolicy, Verdict
 
 MAX_AMOUNT = 99_999_999
 """Eight digits of minor units: Stripe takes no larger card payment, and a scanned barcode is no price."""
@@ -176,6 +176,25 @@ class RefundBody(_Body):
 
 class ConnectionTokenBody(_Body):
     """Nothing to say: tokens are always for the gateway's own location."""
+
+
+class ResolveBody(_Body):
+    """An operator's word on a sale in doubt: what the terminal or the provider's own pages say."""
+
+    state: Literal["paid", "authorized", "declined", "canceled", "failed", "released"]
+    because: Annotated[str, Field(min_length=1, max_length=MAX_DESCRIPTION), AfterValidator(_line_text)]
+    amount: Amount | None = None
+
+    def outcome(self, ordered: int) -> Outcome:
+        """The word as an outcome; without an amount, what was ordered is what was paid or is held."""
+        amount = ordered if self.amount is None else self.amount
+        return Outcome(
+            Verdict(self.state),
+            code="operator",
+            message=self.because,
+            amount_authorized=amount if self.state in {"paid", "authorized"} else 0,
+            amount_captured=amount if self.state == "paid" else 0,
+        )
 
 
 def parse(model: type[_Model], value: object) -> _Model:

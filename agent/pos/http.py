@@ -19,6 +19,7 @@ from agent.pos.errors import ErrorType, PosError, TooManyRequestsError, refusal,
 from agent.pos.intake import MAX_BODY_BYTES, query, read_json
 from agent.pos.limits import Buckets, Limits
 from agent.pos.metrics import CONTENT_TYPE, Labels, Metrics
+from agent.pos.page import HEADERS, PAGE
 from agent.pos.seams import Desk, Health, Tills, TokenIssuer
 from agent.pos.sessions import Sessions, answer
 from agent.pos.tokens import ConnectionTokens
@@ -149,9 +150,11 @@ class _Door:
             Route("GET", "/v1/health", self._show_health, Access.ALL),
             Route("GET", "/metrics", self._show_metrics, Access.LOOPBACK),
             Route("GET", "/openapi.json", self._show_openapi, Access.ALL),
+            Route("GET", "/", self._show_page, Access.ALL),
         ]
         if self._operator:
             routes.append(Route("GET", "/v1/sessions/{id}/timeline", sessions.timeline))
+            routes.append(Route("POST", "/v1/sessions/{id}/resolve", sessions.resolve))
         return routes
 
     def serve(self, route: Route) -> _Bare:
@@ -225,6 +228,9 @@ class _Door:
 
     async def _show_metrics(self, _request: web.Request, _caller: Caller) -> web.Response:
         return web.Response(body=self._metrics.render(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
+
+    async def _show_page(self, _request: web.Request, _caller: Caller) -> web.Response:
+        return web.Response(body=PAGE.encode(), headers=HEADERS)
 
     async def _show_openapi(self, _request: web.Request, _caller: Caller) -> web.Response:
         if not self._openapi:

@@ -177,6 +177,19 @@ _CALLS = (
         operators_only=True,
     ),
     _Call(
+        "post",
+        "/v1/sessions/{id}/resolve",
+        "resolveSession",
+        "End a doubt by an operator's word. Only on the control socket.",
+        {200: answers.SessionShape},
+        body=bodies.ResolveBody,
+        parameters=(_ID,),
+        errors=(400, 404, 409, 500, 503),
+        example={"state": "paid", "because": "the terminal's journal shows receipt 0042 over 12.50 EUR"},
+        token=False,
+        operators_only=True,
+    ),
+    _Call(
         "get", "/v1/readers", "listReaders", "Every reader of the gateway.", {200: answers.ReaderListShape}
     ),
     _Call(

@@ -13,6 +13,7 @@ from agent.payments.model import (
     TillName,
 )
 from agent.pos.tokens import ConnectionToken
+from drivers.contract import Outcome
 
 Health = Callable[[], Mapping[str, Any]]
 """The health document; its `status` decides the answer's code: "ok" and "degraded" serve, others do not."""
@@ -45,6 +46,10 @@ class Desk(Protocol):
         self, session_id: str, amount: int | None, pos_key: PosKey, till: TillName | None
     ) -> tuple[Session, bool]:
         """The session that gives money back, and whether it is new; any till may refund what it can name."""
+        ...
+
+    async def rule(self, session_id: str, outcome: Outcome) -> Session:
+        """End a doubt by an operator's word."""
         ...
 
     def find(self, query: SessionQuery, till: TillName | None) -> Sequence[Session]:

@@ -6,7 +6,16 @@ from aiohttp import web
 
 from agent.payments.errors import PaymentsError, UnknownSessionError
 from agent.payments.model import PosKey, Session, SessionQuery, State
-from agent.pos.bodies import MAX_NAME, MAX_POS_KEY, CancelBody, CaptureBody, RefundBody, SaleBody, parse
+from agent.pos.bodies import (
+    MAX_NAME,
+    MAX_POS_KEY,
+    CancelBody,
+    CaptureBody,
+    RefundBody,
+    ResolveBody,
+    SaleBody,
+    parse,
+)
 from agent.pos.caller import Caller
 from agent.pos.errors import BadRequestError, refusal
 from agent.pos.intake import query, read_json, seconds, whole
@@ -117,6 +126,14 @@ class Sessions:
         query(request)
         session = self._session(request, caller)
         return answer(to_json(listing([event_view(event) for event in self._desk.history(session.id)])))
+
+    async def resolve(self, request: web.Request, caller: Caller) -> web.Response:
+        """POST /v1/sessions/{id}/resolve: an operator's word ends a doubt that no machine can."""
+        query(request)
+        body = parse(ResolveBody, await read_json(request))
+        session = self._session(request, caller)
+        ruled = await self._desk.rule(session.id, body.outcome(session.order.money.amount))
+        return answer(to_json(session_view(ruled)))
 
     def _session(self, request: web.Request, caller: Caller) -> Session:
         return self._desk.session(_id(request), caller.sees)

@@ -126,3 +126,15 @@ def test_explain(daemon: FakeDaemon, capsys: pytest.CaptureFixture[str]) -> None
     assert "handed to the reader" in lines[1]
     assert cli.main(["session", "explain", "ses_1", "-o", "json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"session": session("paid"), "timeline": events}
+
+
+def test_resolve_passes_the_operators_word_on(daemon: FakeDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.expect("POST /v1/sessions/ses_1/resolve", session("paid"), session("failed"))
+    line = ["session", "resolve", "ses_1", "--as", "paid", "--because", "receipt 0042"]
+    assert cli.main([*line, "--amount", "1200"]) == 0
+    assert cli.main(line) == 0
+    assert [said for _, said in daemon.asked] == [
+        {"state": "paid", "because": "receipt 0042", "amount": 1200},
+        {"state": "paid", "because": "receipt 0042"},
+    ]
+    assert capsys.readouterr().out.splitlines()[0].endswith("paid")

@@ -25,8 +25,9 @@ from agent.payments.model import (
     State,
     TillName,
     order_facts,
+    outcome_facts,
 )
-from drivers.contract import Capability, Kind, Money, ReaderName, SessionId
+from drivers.contract import Capability, Kind, Money, Outcome, ReaderName, SessionId
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 READER = ReaderName("till-1")
@@ -129,6 +130,11 @@ class FakeDesk:
         return await self.open(
             Order(by, pos_key, READER, money, kind=Kind.REFUND, refund_of=SessionId(session_id))
         )
+
+    async def rule(self, session_id: str, outcome: Outcome) -> Session:
+        if self.session(session_id, None).state is not State.IN_DOUBT:
+            raise WrongStateError(f"session {session_id} is not in doubt")
+        return self.move(session_id, EventKind.RULED, **outcome_facts(outcome))
 
     def find(self, query: SessionQuery, till: TillName | None) -> Sequence[Session]:
         self._fail()

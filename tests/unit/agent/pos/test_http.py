@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from agent.payments.errors import JournalError, StoppingError
+from agent.payments.model import EventKind
 from agent.pos import http
 from agent.pos.http import count_readers, make_app
 from agent.pos.limits import Limits, Rate
@@ -256,6 +257,34 @@ async def test_tills_have_no_timeline(door: Door) -> None:
     session = await door.sell()
 
     assert (await door.get(f"/v1/sessions/{session['id']}/timeline")).status == 404
+
+
+async def test_an_operators_word_ends_a_doubt_and_nothing_else(door: Door) -> None:
+    doubtful, certain = await door.sell(), None
+    door.desk.move(doubtful["id"], EventKind.STARTED)
+    door.desk.move(doubtful["id"], EventKind.DOUBTED, code="unknown_outcome", message="the line was cut")
+    word = {"state": "paid", "because": "receipt 0042 of the terminal"}
+    as_a_till = await door.post(f"/v1/sessions/{doubtful['id']}/resolve", word)
+    app = await _operator(door.desk)
+    async with on_tcp(app, "127.0.0.1", 0) as port:
+        door.base = f"http://127.0.0.1:{port}"
+        path = f"/v1/sessions/{doubtful['id']}/resolve"
+        silent = await door.post(path, {"state": "paid", "because": ""}, token=None)
+        ruled = await door.post(path, word, token=None)
+        certain = await door.post(path, {"state": "failed", "because": "changed my mind"}, token=None)
+
+    assert as_a_till.status == 404
+    assert (silent.status, silent.error["param"]) == (400, "because")
+    assert (ruled.json["state"], ruled.json["amount_captured"]) == ("paid", ruled.json["amount"])
+    assert ruled.json["verdict"]["code"] == "operator"
+    assert (certain.status, certain.error["code"]) == (409, "wrong_state")
+
+
+async def test_the_status_page_is_for_everybody(door: Door) -> None:
+    reply = await door.get("/", token=None)
+
+    assert reply.status == 200
+    assert reply.headers["Content-Type"].startswith("text/html")
 
 
 async def test_readers_are_counted_by_state() -> None:
