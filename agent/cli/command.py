@@ -1,7 +1,6 @@
 """Every verb but the fast way into `run`: built when a line needs it, each group by its own module."""
 
 import importlib.metadata
-import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,12 +11,12 @@ import typer
 from typer.main import get_command
 
 from agent import logs
-from agent.cli import run
-from agent.cli.errors import INTERRUPTED, report
+from agent.cli import demo, doctor, fleet, pay, readers, run, sessions, simulate, till, zvt
+from agent.cli.errors import report
 from agent.cli.options import CONFIG_VARIABLE, choose, current
 from agent.cli.output import OutputOption
 
-GROUPS = ("demo", "fleet", "pay", "sessions", "readers", "till", "doctor", "simulate", "zvt")
+GROUPS = (demo, fleet, pay, sessions, readers, till, doctor, simulate, zvt)
 
 
 def dispatch(words: Sequence[str]) -> int:
@@ -25,13 +24,11 @@ def dispatch(words: Sequence[str]) -> int:
     logs.setup(level=current().log_level or "warning")
     try:
         get_command(build()).main(args=list(words), prog_name="tillgate")
-    except SystemExit as end:
+    except SystemExit as end:  # how the library ends every line, also one interrupted by Ctrl-C (130)
         return end.code if isinstance(end.code, int) else 0
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 -- the last place where an error can become a message
         return report(error)
-    return 0
+    raise AssertionError("the library came back without an exit code")
 
 
 def version() -> str:
@@ -46,7 +43,7 @@ def _print_version(asked: bool) -> None:
 
 
 def build() -> typer.Typer:
-    """The whole command with every verb that is there."""
+    """The whole command with every verb."""
     app = typer.Typer(
         name="tillgate",
         no_args_is_help=True,
@@ -57,8 +54,7 @@ def build() -> typer.Typer:
     app.callback()(everywhere)
     app.command("run")(serve)
     for group in GROUPS:
-        if importlib.util.find_spec(f"agent.cli.{group}") is not None:
-            importlib.import_module(f"agent.cli.{group}").register(app)
+        group.register(app)
     return app
 
 

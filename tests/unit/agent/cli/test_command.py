@@ -25,6 +25,7 @@ VERBS = (
     "session",
     "reader",
     "till",
+    "zvt",
 )
 
 
