@@ -14,7 +14,8 @@ export COVERAGE_FILE := $(CURDIR)/.coverage
 gate = @printf '== %s\n' '$(1)'; $(2) || { printf '*** gate "%s" failed: %s\n' '$(1)' '$(2)' >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint unit bench constraints clean distclean
+.PHONY: help install demo test lint style format types contracts dependencies twins unit bench constraints \
+	clean distclean
 
 help:
 	@echo 'make demo         the whole product on simulators, in about a minute'
@@ -49,13 +50,26 @@ demo: $(RUNTIME)
 
 test: lint unit
 
-lint: $(DEV)
-	$(call gate,style,$(BIN)/ruff check --quiet .)
-	$(call gate,format,$(BIN)/ruff format --check --quiet .)
-	$(call gate,types,$(BIN)/mypy)
-	$(call gate,import contracts,$(BIN)/lint-imports)
-	$(call gate,dependencies,$(BIN)/deptry .)
-	$(call gate,test twins,$(BIN)/python tests/gates/twins.py)
+# `make --keep-going lint` tells what every gate has to say.
+lint: style format types contracts dependencies twins
+
+style: $(DEV)
+	$(call gate,$@,$(BIN)/ruff check --quiet .)
+
+format: $(DEV)
+	$(call gate,$@,$(BIN)/ruff format --check --quiet .)
+
+types: $(DEV)
+	$(call gate,$@,$(BIN)/mypy)
+
+contracts: $(DEV)
+	$(call gate,$@,$(BIN)/lint-imports)
+
+dependencies: $(DEV)
+	$(call gate,$@,$(BIN)/deptry .)
+
+twins: $(DEV)
+	$(call gate,$@,$(BIN)/python tests/gates/twins.py)
 
 unit: $(DEV)
 	@$(BIN)/coverage erase
