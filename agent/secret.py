@@ -4,7 +4,6 @@ import hmac
 from typing import TYPE_CHECKING, Any, Never, Self
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
 HIDDEN = "***"
@@ -59,7 +58,7 @@ class Secret:
         raise TypeError("a secret is not pickled: hand over a reference to it instead")
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> "CoreSchema":
         """Let models read a secret from text, and write stars where it would be."""
         from pydantic_core import core_schema
 
