@@ -332,7 +332,7 @@ def problems_of(
 def _problem_of(details: ErrorDetails, model: type[BaseModel], document: Document, at: Loc) -> Problem:
     loc: Loc = details["loc"]
     here = at + loc
-    name = dotted(loc[-1:]) if loc else "document"
+    name = _last_name(loc)
     match details["type"]:
         case "extra_forbidden":
             known = sorted(_known_keys(model, loc))
@@ -351,6 +351,12 @@ def _problem_of(details: ErrorDetails, model: type[BaseModel], document: Documen
             message = message[:1].lower() + message[1:]
             joint = " " if message.startswith("must") else ": "
             return document.problem(f"`{name}`{joint}{message}", here)
+
+
+def _last_name(loc: Loc) -> str:
+    """The key (with the index behind it) that a message is about."""
+    start = max((place for place, element in enumerate(loc) if isinstance(element, str)), default=0)
+    return dotted(loc[start:]) or "document"
 
 
 def _advice(key: str, known: Sequence[str]) -> str:

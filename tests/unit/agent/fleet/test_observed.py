@@ -219,8 +219,10 @@ async def test_an_account_that_others_filled_is_exported_with_an_empty_plan(
 
 async def test_a_japanese_location_is_read_back(store: Store) -> None:
     store.file.write_text(
-        "{apiVersion: tillgate/v1, kind: Location, metadata: {name: tokyo}, spec: {display_name_kanji: 東京, "
-        "address_kanji: {country: JP, postal_code: '1500001', state: Tokyo, city: Shibuya, town: A, line1: B}}}"
+        "{apiVersion: tillgate/v1, kind: Location, metadata: {name: tokyo}, spec: "
+        "{display_name_kanji: 東京, address_kanji: "
+        "{country: JP, postal_code: '1500001', state: Tokyo, city: Shibuya, "
+        "town: A, line1: B}}}"
     )
     assert await store.apply() == ["create Location tokyo"]
 
