@@ -9,32 +9,36 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from agent.payments.change import (
+    ROW_CHANGES,
+    Conflict,
+    ConflictError,
+    Owned,
+    StateRow,
+    Write,
+    event_row,
+    owned_references,
+    state_row,
+)
 from agent.payments.errors import JournalError, UnknownSessionError
-from agent.payments.machine import advance, begin, fold
+from agent.payments.machine import IllegalStepError, advance, begin, fold
 from agent.payments.model import Event, EventKind, Order, Session, SessionQuery, order_facts
-from agent.payments.store import Conflict, ConflictError, Store, Write, owned_references
-from agent.payments.writer import GroupWriter, InlineWriter, Writer
+from agent.payments.store import Store
+from agent.payments.writer import GroupWriter, InlineWriter, Pending, Writer
 from drivers.contract import NOTHING, SessionId
 
 REMEMBERED = 2000
-"""Ended sessions kept in memory for tills that ask again; older ones are read from the file."""
-
-_ROW_CHANGES = frozenset(EventKind) - {
-    EventKind.ATTEMPT,
-    EventKind.REFERENCE,
-    EventKind.PROGRESS,
-    EventKind.CANCEL_ASKED,
-    EventKind.CHECKED,
-    EventKind.REFUNDED,
-}
-"""Events after which the session's row differs; the others are appended and nothing else."""
+"""Sessions kept in memory, by their last change; the others are read from the file when asked for."""
 
 Now = Callable[[], datetime]
 Step = tuple[SessionId, EventKind, Mapping[str, Any]]
 
 
 class Journal:
-    """Sessions as they are on disk: one owner of the event numbers, one queue to the disk."""
+    """Sessions as they are on disk: one owner of the event numbers, one queue to the disk.
+
+    A call that is canceled has not been taken back: what it submitted is still written.
+    """
 
     def __init__(
         self,
@@ -45,18 +49,21 @@ class Journal:
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """Open the journal (see `Store` for the errors). `inline` is for virtual time."""
+        loop = asyncio.get_running_loop()
         self._store = Store(path)
         self._now = now
         self._random = random
         self._writer: Writer = (
             InlineWriter(self._store.commit, self._done)
             if inline
-            else GroupWriter(self._store.commit, self._done, asyncio.get_running_loop())
+            else GroupWriter(self._store.commit, self._done, loop)
         )
+        self._loop = loop
         self._heads: dict[SessionId, Session] = {}  # as submitted: the next event follows this
         self._known: OrderedDict[SessionId, Session] = OrderedDict()  # as committed: what others may see
-        self._waiters: dict[int, asyncio.Future[None]] = {}  # by id() of the change under way
         self._watchers: dict[SessionId, list[asyncio.Future[None]]] = {}
+        self._submitted = 0
+        self._broken: dict[SessionId, int] = {}  # changes up to this number follow one that was not stored
         self._closed = False
         self.trouble = ""  # why the last change could not be stored; "" when it could
 
@@ -72,20 +79,24 @@ class Journal:
     ) -> Session:
         """A new session for this order, durable on return.
 
-        Raises `ConflictError` when an invariant forbids it, `JournalError` when it is not on disk.
+        Raises `ConflictError` when an invariant forbids it, `JournalError` when it is not on disk,
+        `UnknownSessionError` if it tries again what does not exist.
         """
         at = self._now()
         facts = order_facts(order, references=references, on_reader=on_reader)
         event = Event(self._new_id(at), 1, EventKind.OPENED, at, facts)
         session = begin(event)
         owns = owned_references(session.id, references.items())
-        retried: tuple[Step, ...] = ()
+        opened = Write((session,), (event_row(event),), opens=(session,), owns=owns)
         if order.retry_of is not None:
-            retried = ((order.retry_of, EventKind.RETRIED, {"by": session.id}),)
-        also = self._write(retried)
-        await self._submit(
-            Write((event, *also.events), (session, *also.after), rows=also.rows, opens=True, owns=owns)
-        )
+            try:
+                retried = self._write([(order.retry_of, EventKind.RETRIED, {"by": session.id})])
+            except IllegalStepError as error:
+                raise ConflictError(Conflict.RETRY, str(error)) from error
+            opened = opened._replace(
+                after=(session, *retried.after), events=(*opened.events, *retried.events), rows=retried.rows
+            )
+        await self._submit(opened)
         return session
 
     async def record(
@@ -95,28 +106,33 @@ class Journal:
 
         Raises `IllegalStepError` (our bug), `JournalError` (not on disk) or `ConflictError`.
         """
-        (after,) = await self.record_all([(session, kind, facts)])
-        return after
+        write = self._write(((session, kind, facts),))
+        await self._submit(write)
+        return write.after[0]
 
     async def record_all(self, steps: Sequence[Step]) -> tuple[Session, ...]:
-        """Append several events, each of another session, in one transaction: all or none."""
+        """Append several events in one transaction, all or none; the session after each."""
         write = self._write(steps)
         await self._submit(write)
         return write.after
 
     def note(self, session: SessionId, kind: EventKind, facts: Mapping[str, Any]) -> None:
         """Append an event without waiting for the disk: only for what may be lost."""
-        self._writer.submit(self._write([(session, kind, facts)]))
+        self._hand_over(self._write(((session, kind, facts),)), None)
 
     def session(self, session: str) -> Session:
-        """The session as it is on disk; raises `UnknownSessionError`."""
+        """The session as it is on disk; raises `UnknownSessionError`, `JournalError`."""
         name = SessionId(session)
         known = self._known.get(name)
         if known is None:
-            events = self._store.history(session)
-            if not events:
-                raise UnknownSessionError(session)
-            known = fold(events)
+            events = self.history(session)
+            try:
+                known = fold(events)
+            except (IllegalStepError, LookupError, TypeError, ValueError) as error:
+                raise JournalError(
+                    f"the events of {session} in {self._store.path} make no session ({error!r}); "
+                    "a newer version may have written them, or the file is damaged: keep it, call support"
+                ) from error
             self._remember(known)
         return known
 
@@ -127,7 +143,7 @@ class Journal:
         return known
 
     async def _changes(self, session: SessionId) -> None:
-        watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        watcher: asyncio.Future[None] = self._loop.create_future()
         watchers = self._watchers.setdefault(session, [])
         watchers.append(watcher)
         try:
@@ -167,61 +183,82 @@ class Journal:
         return self._store.totals()
 
     def _new_id(self, at: datetime) -> SessionId:
-        """Ids sort by time, so that newest first is a walk along the index."""
-        milliseconds = int(at.timestamp() * 1000)
+        """Ids begin with the time, for people who read logs; nothing depends on their order."""
+        milliseconds = max(0, int(at.timestamp() * 1000))
         raw = milliseconds.to_bytes(6, "big") + self._random(9)
         return SessionId("ses_" + base64.b32hexencode(raw).decode("ascii").lower())
 
     def _write(self, steps: Sequence[Step]) -> Write:
-        events: list[Event] = []
-        after: list[Session] = []
-        rows: list[Session] = []
-        owns: tuple[tuple[str, str, SessionId], ...] = ()
+        """The change that these steps make, each following what was submitted before it."""
+        if self._closed:
+            raise JournalError(f"the journal {self._store.path} is closed; nothing was stored")
+        heads = self._heads
         at = self._now()
+        after: list[Session] = []
+        events = []
+        rows: list[StateRow] = []
+        owns: tuple[Owned, ...] = ()
+        fresh: dict[SessionId, Session] = {}  # nothing counts before every step was found legal
         for name, kind, facts in steps:
-            head = self._heads.get(name) or self.session(name)
+            head = fresh.get(name) or heads.get(name) or self.session(name)
             event = Event(name, head.seq + 1, kind, at, facts)
             session = advance(head, event)
-            events.append(event)
             after.append(session)
-            if kind in _ROW_CHANGES:
-                rows.append(session)
+            events.append(event_row(event))
+            if kind in ROW_CHANGES:
+                rows.append(state_row(head, session))
             if session.references is not head.references:
                 owns += owned_references(name, session.references.items() - head.references.items())
-        for session in after:
-            self._heads[session.id] = session
-        return Write(tuple(events), tuple(after), tuple(rows), owns=owns)
+            fresh[name] = session
+        heads.update(fresh)
+        return Write(tuple(after), tuple(events), (), tuple(rows), owns)
 
     async def _submit(self, write: Write) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters[id(write)] = waiter
-        self._writer.submit(write)
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._hand_over(write, waiter)
         await waiter
 
-    def _done(self, write: Write, error: Exception | None) -> None:
-        """A change is on the disk, or is not: tell who waits. Runs on the event loop."""
-        self.trouble = str(error) if isinstance(error, JournalError) else ""
-        waiter = self._waiters.pop(id(write), None)
-        for session in write.after:
-            head = self._heads.get(session.id)
-            if error is not None:
-                # Whatever was numbered after this event cannot follow any more: begin again from the disk.
-                self._heads.pop(session.id, None)
+    def _hand_over(self, write: Write, waiter: asyncio.Future[None] | None) -> None:
+        self._submitted += 1
+        self._writer.submit(Pending(write, self._submitted, waiter))
+
+    def _done(self, batch: Sequence[Pending], results: Sequence[Exception | None]) -> None:
+        """Changes are on the disk, or are not: tell who waits. Runs on the event loop."""
+        for pending, error in zip(batch, results, strict=True):
+            waiter = pending.waiter
+            if error is None:
+                self.trouble = ""
+                self._stored(pending.write)
+                if waiter is not None and not waiter.done():
+                    waiter.set_result(None)
                 continue
-            if head is not None and head.seq == session.seq:
-                del self._heads[session.id]
+            if isinstance(error, JournalError):
+                self.trouble = self.trouble or str(error)
+            self._not_stored(pending)
+            if waiter is not None and not waiter.done():
+                waiter.set_exception(error)
+
+    def _stored(self, write: Write) -> None:
+        heads = self._heads
+        for session in write.after:
+            name = session.id
+            if heads.get(name) is session:
+                del heads[name]
             self._remember(session)
-            for watcher in self._watchers.pop(session.id, ()):
+            if self._broken:
+                self._broken.pop(name, None)
+            for watcher in self._watchers.pop(name, ()):
                 if not watcher.done():
                     watcher.set_result(None)
-        if waiter is None or waiter.done():
-            return
-        if error is None:
-            waiter.set_result(None)
-        elif isinstance(error, ConflictError) and error.conflict is Conflict.OTHER:
-            waiter.set_exception(JournalError(f"an earlier change was not stored, nor is this one: {error}"))
-        else:
-            waiter.set_exception(error)
+
+    def _not_stored(self, pending: Pending) -> None:
+        """Begin again from the disk. What was numbered after this change and waits behind it cannot follow
+        any more and will be refused too; what begins from now on must not suffer from that.
+        """
+        for session in pending.write.after:
+            if pending.number > self._broken.get(session.id, 0):
+                self._heads.pop(session.id, None)
+                self._broken[session.id] = self._submitted
 
     def _remember(self, session: Session) -> None:
         known = self._known
@@ -230,5 +267,5 @@ class Journal:
             return
         known[session.id] = session
         known.move_to_end(session.id)
-        while len(known) > REMEMBERED:
+        if len(known) > REMEMBERED:
             known.popitem(last=False)

@@ -1,7 +1,6 @@
 """The states of a session and the only ways between them. The diagram in docs/ is drawn from this table."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -58,6 +57,8 @@ TRANSITIONS: Mapping[EventKind, Mapping[State, frozenset[State]]] = MappingProxy
 )
 """Event kind -> state before -> the states it may lead to. `OPENED` makes a session out of nothing."""
 
+_NO_WAY: Mapping[State, frozenset[State]] = MappingProxyType({})
+
 _STATE_OF: Mapping[Verdict, State] = MappingProxyType(
     {
         Verdict.PAID: State.PAID,
@@ -94,7 +95,8 @@ def advance(session: Session, event: Event) -> Session:
             f"event {event.kind} number {event.seq} of {event.session} does not follow number {session.seq} "
             f"of {session.id}"
         )
-    allowed = TRANSITIONS.get(event.kind, {}).get(session.state)
+    ways = TRANSITIONS.get(event.kind, _NO_WAY)
+    allowed = ways.get(session.state)
     if allowed is None:
         raise IllegalStepError(f"session {session.id} is {session.state}: {event.kind} cannot happen to it")
     changes = _EFFECTS[event.kind](session, event.facts)
@@ -103,10 +105,12 @@ def advance(session: Session, event: Event) -> Session:
         raise IllegalStepError(
             f"session {session.id} cannot go from {session.state} to {after} by {event.kind}"
         )
-    return replace(session, seq=event.seq, updated_at=event.at, **changes)
+    changes["seq"] = event.seq
+    changes["updated_at"] = event.at
+    return session.but(changes)
 
 
-def fold(events: "list[Event]") -> Session:
+def fold(events: Sequence[Event]) -> Session:
     """The session that a whole history adds up to."""
     session = begin(events[0])
     for event in events[1:]:
@@ -189,14 +193,19 @@ def _concluded(session: Session, facts: Mapping[str, Any]) -> _Changes:
     state = _STATE_OF.get(verdict)
     if state is None:
         raise IllegalStepError(f"session {session.id} cannot be concluded as {verdict}")
+    captured, authorized = facts.get("amount_captured", 0), facts.get("amount_authorized", 0)
+    if captured < 0 or authorized < 0 or (captured and state is not State.PAID):
+        raise IllegalStepError(
+            f"session {session.id} cannot be {state} with {authorized} authorized and {captured} captured"
+        )
     changes: _Changes = {
         "state": state,
         "verdict": verdict,
         "code": facts.get("code", ""),
         "message": facts.get("message", ""),
         "decline_code": facts.get("decline_code", ""),
-        "amount_authorized": facts.get("amount_authorized", 0),
-        "amount_captured": facts.get("amount_captured", 0),
+        "amount_authorized": authorized,
+        "amount_captured": captured,
         "amount_tip": facts.get("amount_tip", session.amount_tip),
         "references": _with_references(session, facts),
         "progress": None,

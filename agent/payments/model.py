@@ -38,6 +38,8 @@ ORIGINAL = "refund_of_"
 class State(StrEnum):
     """Where a session stands. The till sees these words."""
 
+    __hash__ = str.__hash__  # equal to its word, so it hashes like it; and without a Python call a look-up
+
     OPENED = "opened"
     IN_FLIGHT = "in_flight"
     IN_DOUBT = "in_doubt"
@@ -65,6 +67,8 @@ _ENDED = frozenset({State.PAID, State.DECLINED, State.CANCELED, State.FAILED, St
 
 class EventKind(StrEnum):
     """What can happen to a session. The journal keeps these for ever, in order."""
+
+    __hash__ = str.__hash__  # as with State
 
     OPENED = "opened"  # the till's order, accepted
     STARTED = "started"  # handed to the driver
@@ -119,7 +123,9 @@ class PendingSettlement:
     amount: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True
+)  # not slotted: a copy of 25 slots costs more than all else that an event does in memory
 class Session:
     """One attempt to take (or give back) one payment on one reader; the sum of its events.
 
@@ -162,6 +168,14 @@ class Session:
     def left_over(self) -> bool:
         """Whether a declined sale still has something at the provider that nobody will use."""
         return self.state is State.DECLINED and not self.tidied and "payment_intent" in self.references
+
+    def but(self, changes: Mapping[str, Any]) -> "Session":
+        """A copy in which some fields differ; `dataclasses.replace` does the same in ten times the time."""
+        copy = object.__new__(Session)
+        fields = self.__dict__.copy()
+        fields.update(changes)
+        object.__setattr__(copy, "__dict__", fields)
+        return copy
 
     def request(self) -> PaymentRequest:
         """The session as its driver sees it."""

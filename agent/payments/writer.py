@@ -3,27 +3,37 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from agent.payments.store import Write
+from agent.payments.change import Write
 
 MOST_TOGETHER = 512
 """Changes in one transaction at most, so that one slow write keeps nobody waiting for thousands."""
 
+
+class Pending(NamedTuple):
+    """A change on its way to the disk; `number` counts them, `waiter` is whoever must know its fate."""
+
+    write: Write
+    number: int
+    waiter: asyncio.Future[None] | None
+
+
 Commit = Callable[[Sequence[Write]], list[Exception | None]]
-Done = Callable[[Write, Exception | None], None]
+Done = Callable[[Sequence[Pending], Sequence[Exception | None]], None]
 
 
 class Writer(Protocol):
     """Makes changes durable in the order in which they were submitted."""
 
-    def submit(self, write: Write) -> None:
+    def submit(self, pending: Pending) -> None:
         """Queue a change; `done` is called on the event loop when its fate is known."""
         ...
 
     def close(self) -> None:
-        """Finish what was queued and stop."""
+        """Finish what was queued and stop. Nothing may be submitted any more."""
         ...
 
 
@@ -34,13 +44,13 @@ class GroupWriter:
         self._commit = commit
         self._done = done
         self._loop = loop
-        self._queue: SimpleQueue[Write | None] = SimpleQueue()
+        self._queue: SimpleQueue[Pending | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="journal writer", daemon=True)
         self._thread.start()
 
-    def submit(self, write: Write) -> None:
+    def submit(self, pending: Pending) -> None:
         """Queue a change for the next transaction."""
-        self._queue.put(write)
+        self._queue.put(pending)
 
     def close(self) -> None:
         """Commit what is queued, then end the thread."""
@@ -50,28 +60,27 @@ class GroupWriter:
     def _work(self) -> None:
         open_for_more = True
         while open_for_more:
-            batch: list[Write] = []
-            item = self._queue.get()
+            batch, open_for_more = self._gather()
+            if batch:
+                results: list[Exception | None]
+                try:
+                    results = self._commit([pending.write for pending in batch])
+                except Exception as bug:  # noqa: BLE001  # a bug must reach those who wait, not die with the thread
+                    results = [bug] * len(batch)
+                with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+                    self._loop.call_soon_threadsafe(self._done, batch, results)
+
+    def _gather(self) -> tuple[list[Pending], bool]:
+        """All that waits, at least one; and whether more may come."""
+        batch: list[Pending] = []
+        item = self._queue.get()
+        with suppress(Empty):
             while item is not None:
                 batch.append(item)
                 if len(batch) == MOST_TOGETHER:
                     break
-                try:
-                    item = self._queue.get_nowait()
-                except Empty:
-                    break
-            open_for_more = item is not None
-            if batch:
-                results: list[Exception | None]
-                try:
-                    results = self._commit(batch)
-                except Exception as bug:  # noqa: BLE001  # a bug must reach those who wait, not die with the thread
-                    results = [bug] * len(batch)
-                self._loop.call_soon_threadsafe(self._deliver, batch, results)
-
-    def _deliver(self, batch: Sequence[Write], results: Sequence[Exception | None]) -> None:
-        for write, error in zip(batch, results, strict=True):
-            self._done(write, error)
+                item = self._queue.get_nowait()
+        return batch, item is not None
 
 
 class InlineWriter:
@@ -81,10 +90,9 @@ class InlineWriter:
         self._commit = commit
         self._done = done
 
-    def submit(self, write: Write) -> None:
+    def submit(self, pending: Pending) -> None:
         """Commit now."""
-        (error,) = self._commit([write])
-        self._done(write, error)
+        self._done([pending], self._commit([pending.write]))
 
     def close(self) -> None:
         """Nothing to finish."""

@@ -1,0 +1,1 @@
+"""Measurements: ours beside a careful alternative, in one run on one machine."""
