@@ -187,7 +187,10 @@ def _print_end(session: Document, output: Format | None) -> None:
     if chosen(output) is not Format.TABLE:
         print_data(session, output)
         return
-    sys.stdout.write(f"{session['id']}  {session['amount']} {session['currency']}  {verdict(session)}\n")
+    what = "refund of " if session["kind"] == "refund" else ""
+    sys.stdout.write(
+        f"{session['id']}  {what}{session['amount']} {session['currency']}  {verdict(session)}\n"
+    )
 
 
 def _reason(session: Document) -> str:

@@ -31,6 +31,10 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
 )
 
 
+# Told elsewhere: the heading has the kind, the end the references; a receipt is for the printer (-o json has it).
+_UNTOLD = frozenset({"kind", "on_reader", "options", "references", "receipt"})
+
+
 def lines(session: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The heading, each event with its time and the time since the first, and how it stands now."""
     yield (
@@ -55,7 +59,7 @@ def sentence(event: Mapping[str, Any]) -> str:
     rest = {
         name: value
         for name, value in facts.items()
-        if f"{{{name}}}" not in pattern and value not in ("", None)
+        if name not in _UNTOLD and f"{{{name}}}" not in pattern and value not in ("", None)
     }
     told = pattern.format_map(_Facts({name: cell(value) for name, value in facts.items()})).rstrip(": ")
     return f"{told}  [{cell(rest)}]" if rest else told

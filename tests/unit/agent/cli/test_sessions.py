@@ -105,11 +105,12 @@ def test_capture(daemon: FakeDaemon, capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out.splitlines() == ["ses_1  1250 eur  paid", "ses_1  1250 eur  authorized"]
 
 
-def test_refund(daemon: FakeDaemon) -> None:
+def test_refund(daemon: FakeDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.expect("POST /v1/sessions/ses_1/refund", session(id="ses_2"), session("failed", id="ses_2"))
-    daemon.expect("GET /v1/sessions/ses_2", session("paid", id="ses_2"))
+    daemon.expect("GET /v1/sessions/ses_2", session("paid", id="ses_2", kind="refund"))
     assert cli.main(["session", "refund", "ses_1", "--amount", "50", "--pos-key", "mine"]) == 0
     assert cli.main(["session", "refund", "ses_1"]) == 1
+    assert capsys.readouterr().out.startswith("ses_2  refund of 1250 eur  paid\n")
     said = [said for call, said in daemon.asked if call.startswith("POST")]
     assert said[0] == {"amount": 50, "pos_key": "mine"}
     assert list(said[1]) == ["pos_key"]

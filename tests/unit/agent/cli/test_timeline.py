@@ -8,7 +8,14 @@ from agent.cli.timeline import lines, sentence
 from agent.payments.model import EventKind
 from tests.unit.agent.cli.fake_daemon import session
 
-ORDER = {"till": "t1", "amount": 1250, "currency": "eur", "reader": "till-1", "pos_key": "k"}
+ORDER = {
+    "till": "t1",
+    "amount": 1250,
+    "currency": "eur",
+    "reader": "till-1",
+    "pos_key": "k",
+    "kind": "payment",
+}
 
 
 def event(what: str, facts: dict[str, Any] | None = None, second: float = 0.0) -> dict[str, Any]:
@@ -40,4 +47,6 @@ def test_every_kind_of_event_has_its_sentence(kind: EventKind) -> None:
 
 
 def test_a_kind_from_a_newer_daemon_is_shown_as_it_is() -> None:
-    assert sentence(event("sung_about", {"by": "us", "of": ""})) == "sung about  [by=us]"
+    assert (
+        sentence(event("sung_about", {"by": "us", "of": "", "receipt": {"a": "b"}})) == "sung about  [by=us]"
+    )
