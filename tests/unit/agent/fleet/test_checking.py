@@ -66,8 +66,9 @@ def test_pictures_are_looked_at(tmp_path: Path) -> None:
         "{apiVersion: tillgate/v1, kind: Configuration, metadata: {name: c}, "
         "spec: {stripe_s700: {splashscreen: none.png}}}\n"
     )
+    column = path.read_text().index("none.png") + 1
     assert told([path]) == [
-        f"{path}:1:{path.read_text().index("none.png") + 1}: {tmp_path / 'none.png'} cannot be read: No such file or directory"
+        f"{path}:1:{column}: {tmp_path / 'none.png'} cannot be read: No such file or directory"
     ]
 
 
