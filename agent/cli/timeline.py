@@ -31,7 +31,7 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
 )
 
 
-# Told elsewhere: the heading has the kind, the end the references; a receipt is for the printer (-o json has it).
+# Told elsewhere: the heading has the kind, the end the references; the receipt is for a printer (and -o json).
 _UNTOLD = frozenset({"kind", "on_reader", "options", "references", "receipt"})
 
 
