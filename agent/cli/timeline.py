@@ -31,7 +31,7 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
 )
 
 
-# Told elsewhere: the heading has the kind, the end the references; the receipt is for a printer (and -o json).
+# Told elsewhere: the heading has the kind, the end the references; receipts are for printers (and -o json).
 _UNTOLD = frozenset({"kind", "on_reader", "options", "references", "receipt"})
 
 
