@@ -1,7 +1,6 @@
 """`tillgate demo`: a store's morning on simulators, and whether the books agree in the end."""
 
 import asyncio
-import contextlib
 import signal
 import tempfile
 from pathlib import Path
@@ -57,6 +56,7 @@ async def _play(world: World, folder: Path, *, keep: bool, seed: int) -> int:
                 await _keep(world, store, folder, token)
             await store.stop()
     finally:
+        await store.close()
         await world.close()
     return 0 if books.agree and not any(scene.surprise for scene in screen.scenes) else 1
 
@@ -67,10 +67,9 @@ async def _books(world: World, store: Store, till: Till) -> Books:
 
 
 async def _keep(world: World, store: Store, folder: Path, token: str) -> None:
-    show.kept(store.url, world.stripe_url, folder, token)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    show.kept(store.url, world.stripe_url, folder, token)
     await stop.wait()

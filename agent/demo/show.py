@@ -114,7 +114,7 @@ def _why(scene: Scene) -> str:
     told = scene.told
     verdict = told["verdict"] or {}
     if scene.surprise:
-        return scene.surprise
+        return f"{scene.surprise}: {verdict.get('code', '')}: {verdict.get('message', '')}"
     if told["state"] in {"declined", "canceled", "failed"}:
         return str(verdict.get("decline_code") or verdict.get("code") or "")
     if scene.customer.happening is Happening.TIPS and told["amount_tip"]:

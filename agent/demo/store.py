@@ -119,6 +119,9 @@ class Store:
     async def stop(self) -> None:
         """End the gateway as systemd would."""
         await self._end(killed=False)
+
+    async def close(self) -> None:
+        """Let go of the connections to Stripe."""
         await self._pool.close()
 
     async def _end(self, *, killed: bool) -> None:
