@@ -122,22 +122,22 @@ class Executor:
                     return Result(action, Status.PUT_OFF, str(error))
                 await self._sleep(delay_s)
                 delay_s *= 2
+            except _InUseError as error:
+                return Result(action, Status.PUT_OFF, str(error))
             except (FleetError, ContentsError) as error:
                 return Result(action, Status.FAILED, _explain(action, run, error))
             else:
-                if identifier is None:
-                    return Result(action, Status.PUT_OFF, "a sale is on this reader")
                 run.ids[Reference(action.kind, action.name)] = identifier
                 return Result(action, Status.DONE, id=identifier)
         raise AssertionError("every attempt returns")
 
-    async def _carry_out(self, action: Action, run: "_Run") -> str | None:
-        """The id of the object, or None when a sale forbids to touch its reader."""
+    async def _carry_out(self, action: Action, run: "_Run") -> str:
+        """Do it; the id of the object. `_InUseError` when its reader must not be touched now."""
         params = nest(await self._told(action.params, run))
         key = run.key(action)
         account = self._account
-        if action.kind is Kind.READER and action.id and await self._serving(action):
-            return None
+        if action.kind is Kind.READER and action.id:
+            await self._spare(action)
         match action.verb:
             case Verb.CREATE | Verb.REGISTER:
                 return await account.create(action.kind, params, key)
@@ -156,13 +156,16 @@ class Executor:
                 await account.delete(action.kind, action.id)
                 return action.id
 
-    async def _serving(self, action: Action) -> bool:
-        """Whether a sale is on the reader of this action."""
-        if self._busy(action.name):
-            return True
+    async def _spare(self, action: Action) -> None:
+        """Raise `_InUseError` while a sale is on the reader of this action."""
+        self._spare_busy(action)
         if action.verb in {Verb.MOVE, Verb.REMOVE} and await self._account.acting(action.id):
-            return True
-        return self._busy(action.name)  # once more: asking Stripe took time in which a sale may have begun
+            raise _InUseError("Stripe says that an action is in progress on this reader")
+        self._spare_busy(action)  # asking Stripe took time in which a sale may have begun
+
+    def _spare_busy(self, action: Action) -> None:
+        if self._busy(action.name):
+            raise _InUseError("a sale is on this reader")
 
     async def _told(self, params: Fields, run: "_Run") -> dict[Key, Any]:
         """The parameters as Stripe is told them: ids for references and files, values for secrets."""
@@ -189,6 +192,10 @@ class Executor:
                 upload.purpose, upload.filename, content, key
             )
         return run.files[upload.filename]
+
+
+class _InUseError(FleetError):
+    """A reader must not be touched now."""
 
 
 class _Run:

@@ -35,8 +35,14 @@ SIMULATED_PREFIX: Final = "simulated-"
 _ADDRESSES: Final = frozenset({"address", "address_kana", "address_kanji"})
 
 
-def plan(desired: DesiredState, observed: ObservedState, *, prune: bool = False) -> Plan:
-    """Compare, and say what to do. Without `prune` nothing is removed that is no longer declared."""
+def plan(
+    desired: DesiredState, observed: ObservedState, *, prune: bool = False, everywhere: bool = True
+) -> Plan:
+    """Compare, and say what to do. Without `prune` nothing is removed that is no longer declared.
+
+    Not `everywhere`: only readers at declared Locations are removed, for these files may be those of one
+    store among many in the account.
+    """
     matches = match(desired, observed)
     draft = _Draft(desired, observed, matches)
     for configuration in desired.configurations.values():
@@ -47,7 +53,7 @@ def plan(desired: DesiredState, observed: ObservedState, *, prune: bool = False)
         if reader.driver == STRIPE:
             draft.reader(reader)
     if prune:
-        draft.removals()
+        draft.removals(everywhere=everywhere)
     return Plan(
         tuple(draft.actions),
         tuple(draft.obstacles),
@@ -269,9 +275,13 @@ class _Draft:
             )
         )
 
-    def removals(self) -> None:
+    def removals(self, *, everywhere: bool) -> None:
         """Remove what carries our name and is not declared; readers first, for a Location must be empty."""
         leftovers = [each for each in _unmanaged(self._observed, self._matches) if each.ours]
+        if not everywhere:
+            declared = self._location_names()
+            here = {each.id for each in self._observed.readers if each.location_id in declared}
+            leftovers = [each for each in leftovers if each.id in here]
         gone = {each.id for each in leftovers if each.kind is Kind.READER}
         gone |= {each.id for each in self.actions if each.verb is Verb.MOVE}
         note = "carries our name and is no longer declared"

@@ -61,7 +61,8 @@ class Reconciler:
     """Looks at the account every `interval_s` (spread by a tenth), keeps the bindings, heals if `heal`.
 
     `busy` tells whether a reader (by name) has a sale on it: nothing happens to such a reader. `changed`
-    hears of every change of the readers' bindings. Nothing is read or written before `restore` or `run`.
+    hears of every change of the readers' bindings. `prune` removes readers of ours that are no longer
+    declared, at declared Locations only. Nothing is read or written before `restore` or `run`.
     """
 
     def __init__(
@@ -161,7 +162,7 @@ class Reconciler:
 
     def _compare(self, desired: DesiredState, observed: ObservedState) -> Plan:
         self._bind(match(desired, observed), observed)
-        return plan(desired, observed, prune=self._prune)
+        return plan(desired, observed, prune=self._prune, everywhere=False)
 
     async def _mend(self, desired: DesiredState, found: Plan) -> bool:
         """Do what may be done now; whether anything was done."""

@@ -284,9 +284,13 @@ async def test_a_disk_that_cannot_be_written_is_told_and_survived(
     assert "cannot keep the fleet's bindings" in caplog.text
 
 
-async def test_with_prune_what_is_no_longer_declared_goes(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, LOCATION, OTHER, heal=True, prune=True)
+async def test_with_prune_only_readers_at_declared_locations_go(tmp_path: Path) -> None:
+    theirs = reader("till-9", location="other")
+    stage = Stage(tmp_path, LOCATION, OTHER, reader(), reader("till-2"), theirs, heal=True, prune=True)
     await stage.reconciler.look()
-    stage.want(LOCATION)
+    # From here on these are the files of one store; the other one has files of its own.
+    stage.want(LOCATION, reader())
     await stage.reconciler.look()
-    assert [each["display_name"] for each in stage.account.objects[Kind.LOCATION].values()] == ["Berlin"]
+    left = [each["metadata"]["tillgate_name"] for each in stage.account.objects[Kind.READER].values()]
+    assert left == ["till-1", "till-9"]
+    assert len(stage.account.objects[Kind.LOCATION]) == 2
