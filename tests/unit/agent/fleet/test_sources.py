@@ -9,7 +9,7 @@ from agent import documents
 from agent.documents import ProblemsError
 from agent.fleet.contents import LocalContents
 from agent.fleet.model import Upload
-from agent.fleet.sources import FileSource, declared, find, is_gateway
+from agent.fleet.sources import FileSource, Reading, declared, find, is_gateway
 
 GOOD = "{apiVersion: tillgate/v1, kind: Configuration, metadata: {name: NAME}}\n"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -134,3 +134,7 @@ def test_a_picture_is_watched_too(tmp_path: Path) -> None:
     picture.write_bytes(PNG + b"333")
     os.utime(picture)
     assert digest() not in {first, second}
+
+
+def test_without_paths_there_is_no_state_and_no_problem() -> None:
+    assert source().read() == Reading(None)
