@@ -15,6 +15,7 @@ class Keys:
         self._report = report
         # A number from before a crash may be unanswered, so it is used again first.
         self._open = dict(request.attempts)
+        self._inherited = set(self._open)
 
     async def of(self, operation: str) -> str:
         """The key to send this operation with; its number survives a power cut."""
@@ -23,6 +24,13 @@ class Keys:
             number = self._open[operation] = await self._report.attempt(operation)
         return f"{self._session}:{operation}:{number}"
 
-    def answered(self, operation: str) -> None:
-        """Stripe said yes or no: the next time is another time."""
+    def answered(self, operation: str) -> bool:
+        """Stripe said yes or no: the next time is another time.
+
+        True if the number was from before this call: the answer may then be a stored one, to a request of
+        that time.
+        """
         self._open.pop(operation, None)
+        inherited = operation in self._inherited
+        self._inherited.discard(operation)
+        return inherited

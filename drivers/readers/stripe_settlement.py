@@ -97,7 +97,8 @@ async def _capture(
     try:
         intent = await calls.capture_payment_intent(known, key=await keys.of("capture"), amount=amount)
     except RefusedError as refusal:
-        keys.answered("capture")
+        if keys.answered("capture"):
+            return await _capture(calls, known, request, amount, keys)
         return await _true_now(calls, known, request, refusal)
     return decided(intent, request)
 
@@ -138,7 +139,8 @@ async def _reverse(
             known, key=await keys.of("reverse"), metadata={SESSION_KEY: request.session}
         )
     except RefusedError as refusal:
-        keys.answered("reverse")
+        if keys.answered("reverse"):
+            return await _reverse(calls, reader, known, request, keys, timing)
         truth = decided(await calls.retrieve_payment_intent(known), request)
         if truth.verdict is Verdict.PAID:
             raise DriverError(f"{known} could not be given back: {refusal}", code=refusal.code) from refusal

@@ -312,8 +312,9 @@ async def test_another_payment_that_takes_the_reader_over_ends_ours() -> None:
 
 
 async def foreign_prompt(store: StripeStore) -> str:
-    params = {"amount": 500, "currency": "eur", "allowed_payment_method_types": ["card_present"]}
-    other = await store.stripe.api.create_payment_intent(params, key="other")
+    other = await store.stripe.api.create_payment_intent(
+        {"amount": 500, "currency": "eur", "allowed_payment_method_types": ["card_present"]}, key="other"
+    )
     await store.stripe.api.process_payment_intent(store.reader, other.id, key="other-process")
     return other.id
 
