@@ -76,8 +76,6 @@ def _check_tipping(tipping: Body) -> None:
     for currency, names in keys.items():
         if names != first:
             raise bad_parameter("All currencies must use the same tipping settings.", f"tipping[{currency}]")
-        if not names:
-            raise bad_parameter("Tipping needs amounts or percentages.", f"tipping[{currency}]")
         if "smart_tip_threshold" in names and not {"fixed_amounts", "percentages"} <= names:
             raise bad_parameter(
                 "A smart tip threshold needs both fixed amounts and percentages.",

@@ -117,6 +117,9 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
 
+    def __bool__(self) -> bool:
+        return bool(self._faults)
+
     def add(self, fault: Fault) -> None:
         """Put one in force."""
         self._faults.append(fault)

@@ -45,6 +45,7 @@ class KeyRing:
                 kind="idempotency_error",
                 stored=False,
             )
+        self.prune(now)
         found = self.kept.get(key)
         if found is None:
             self.kept[key] = Kept(fingerprint, now)

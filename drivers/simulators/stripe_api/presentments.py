@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from drivers.simulators.stripe_api import actions, refunds, terminal_parameters
-from drivers.simulators.stripe_api.authorizations import INTENT, authorize, error_of
+from drivers.simulators.stripe_api.authorizations import authorize, error_of
 from drivers.simulators.stripe_api.calls import Call, Endpoint
 from drivers.simulators.stripe_api.cards import (
     CARDS,
@@ -245,11 +245,6 @@ def confirm_collected(world: World, account: Account, reader: Record, offer: Bod
         world.touch(reader)
     else:
         _settle(world, account, reader)
-
-
-def current_intent(account: Account, identifier: str) -> Record:
-    """The PaymentIntent of a reader command; `ApiError` 404 when there is none."""
-    return account.find(INTENT, identifier, "payment_intent")
 
 
 ENDPOINTS: Final = (

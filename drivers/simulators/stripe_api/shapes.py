@@ -11,7 +11,7 @@ from drivers.simulators.stripe_api.errors import (
     unknown_parameter,
 )
 
-INTEGER: Final = re.compile(r"-?\d{1,18}")
+INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 TEXT_MAX: Final = 5000
 METADATA_KEYS: Final = 50
 METADATA_KEY_MAX: Final = 40
@@ -198,18 +198,6 @@ class Hash:
             if key not in result:
                 raise missing_parameter(f"{name}[{key}]" if name else key)
         return result
-
-    def without(self, *names: str) -> "Hash":
-        """The same parameters but these."""
-        return Hash({self._marked(name): shape for name, shape in self.fields.items() if name not in names})
-
-    def plus(self, fields: Mapping[str, Shape]) -> "Hash":
-        """These parameters as well."""
-        mine: dict[str, Shape] = {self._marked(name): shape for name, shape in self.fields.items()}
-        return Hash(mine | dict(fields))
-
-    def _marked(self, name: str) -> str:
-        return name + "*" if name in self.required else name
 
 
 class Either:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from drivers.simulators.stripe_api.agenda import Agenda, Happening
@@ -117,9 +117,3 @@ class World:
             if record is not None and not record.deleted:
                 return account, record
         return None
-
-    def all(self, kind: str) -> Iterator[tuple[Account, Record]]:
-        """All living objects of a kind, account by account, oldest first."""
-        for account in self.accounts.values():
-            for record in account.all(kind):
-                yield account, record

@@ -82,9 +82,8 @@ async def test_an_error_of_business_is_kept(api: Caller) -> None:
 async def test_keys_are_forgotten_after_a_day(api: Caller, clock: FakeClock) -> None:
     await api.send("POST", "/v1/payment_intents", INTENT, idempotency_key="k")
     clock.seconds += 24 * 3600
-    await api.send("POST", "/v1/payment_intents", INTENT, idempotency_key="other")
     await api.send("POST", "/v1/payment_intents", INTENT, idempotency_key="k")
-    assert await count(api) == 3
+    assert await count(api) == 2
 
 
 async def test_a_key_in_use_is_a_conflict() -> None:

@@ -47,8 +47,13 @@ async def test_old_reader_software_does_not_say_what_failed(api: Caller) -> None
 
 @pytest.mark.parametrize(
     ("amount", "decline_code"),
-    [(1001, "call_issuer"), (1005, "generic_decline"), (1055, "incorrect_pin")]
-    + [(1065, "withdrawal_count_limit_exceeded"), (1075, "pin_try_exceeded")],
+    [
+        (1001, "call_issuer"),
+        (1005, "generic_decline"),
+        (1055, "incorrect_pin"),
+        (1065, "withdrawal_count_limit_exceeded"),
+        (1075, "pin_try_exceeded"),
+    ],
 )
 async def test_amount_endings_decline(api: Caller, amount: int, decline_code: str) -> None:
     declined = await api.paid(await api.reader(), amount=amount)
