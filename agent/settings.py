@@ -113,10 +113,13 @@ class StripeSettings(Part):
 
 
 class FleetSettings(Part):
-    """Where desired state comes from, and what may be done about drift."""
+    """Where desired state comes from, and what may be done about drift.
+
+    A look costs a few requests, and Stripe counts an account's reads by the month: five minutes suit a fleet.
+    """
 
     paths: Paths = ()
-    interval_s: Seconds = 60
+    interval_s: Seconds = 300
     heal: bool = False
     prune: bool = False
 
