@@ -127,6 +127,8 @@ def put(world: World, account: Account, reader: Record, kind: str, details: Body
     }
     reader.hidden["phase"] = phase
     intent = intent_of(account, reader)
+    if intent is not None:  # what is on the reader stays as it was when it was sent there
+        reader.hidden["amount"] = intent.body["amount"]
     if intent is not None and phase == WAIT:
         intent.hidden["prompts_shown"] += 1
         intent.hidden["reader"] = reader.id

@@ -40,6 +40,7 @@ def authorize(
     intent: Record,
     method: Record,
     card: Card,
+    shown: int,
     tip: int | None,
     reader: Record,
     *,
@@ -47,10 +48,11 @@ def authorize(
 ) -> tuple[Decision, Record]:
     """Ask the issuer, write the charge, move the PaymentIntent; the decision and the charge.
 
-    `tip` in minor units is None where the reader offered none; it becomes part of the amount.
+    `shown` is the amount on the reader, which an edit of the intent does not change; `tip` is None where the
+    reader offered none and becomes part of the amount. Both are minor units.
     """
     kind = method.body["type"]
-    amount = intent.body["amount"] + (tip or 0)
+    amount = shown + (tip or 0)
     wish = capture_method(intent, card, kind)
     if wish == "manual" and (kind == "interac_present" or card.eftpos):
         decision = Decision("card_declined", "generic_decline")

@@ -13,7 +13,7 @@ from drivers.simulators.stripe_api.agenda import Happening
 from drivers.simulators.stripe_api.calls import Call, Endpoint, Reception
 from drivers.simulators.stripe_api.controls import Controls
 from drivers.simulators.stripe_api.errors import ApiError
-from drivers.simulators.stripe_api.expansion import render
+from drivers.simulators.stripe_api.expansion import check_paths, render
 from drivers.simulators.stripe_api.faults import Effect, Fault, Faults
 from drivers.simulators.stripe_api.files import boundary_of
 from drivers.simulators.stripe_api.happenings import HAPPENINGS, KINDS
@@ -214,7 +214,7 @@ class StripeSimulator:
                     return self._replay(account, key, headers)
             params = endpoint.params.read(raw) if not endpoint.multipart else {}
             assert isinstance(params, dict)
-            call.params, call.expand = params, params.pop("expand", [])
+            call.params, call.expand = params, check_paths(params.pop("expand", []))
         except ApiError as error:
             if claimed and account is not None and key:
                 self._unclaim(account, key, error)

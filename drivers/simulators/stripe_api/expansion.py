@@ -31,10 +31,7 @@ _ELSEWHERE: Final = frozenset(
 
 
 def render(account: Account, answer: Answer, expand: list[str]) -> Body:
-    """The object to send.
-
-    Errors: `ApiError` 400 for a path that is too deep or names nothing that can be expanded.
-    """
+    """The object to send, with what `check_paths` found good expanded."""
     if isinstance(answer, Page):
         body: Body = {
             "object": "list",
@@ -44,6 +41,16 @@ def render(account: Account, answer: Answer, expand: list[str]) -> Body:
         }
     else:
         body = answer.body if isinstance(answer, Record) else answer
+    for path in expand:
+        body = _expanded(account, body, path.split("."))
+    return body
+
+
+def check_paths(expand: list[str]) -> list[str]:
+    """The paths themselves.
+
+    Errors: `ApiError` 400 for one that is too deep or names nothing that can be expanded.
+    """
     for path in expand:
         parts = path.split(".")
         depth = len(parts) - (parts[0] == "data")
@@ -55,8 +62,7 @@ def render(account: Account, answer: Answer, expand: list[str]) -> Body:
             )
         if parts[-1] not in EXPANDABLE and parts[-1] not in _ELSEWHERE and parts[-1] != "refunds":
             raise ApiError(f"This property cannot be expanded ({path}).", param="expand", stored=False)
-        body = _expanded(account, body, parts)
-    return body
+    return expand
 
 
 def _expanded(account: Account, body: Body, parts: list[str]) -> Body:

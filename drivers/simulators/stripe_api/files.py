@@ -7,6 +7,7 @@ from typing import Final
 from drivers.simulators.stripe_api import payment_parameters
 from drivers.simulators.stripe_api.calls import Call, Endpoint
 from drivers.simulators.stripe_api.errors import ApiError, bad_parameter, missing_parameter
+from drivers.simulators.stripe_api.expansion import check_paths
 from drivers.simulators.stripe_api.shapes import ONLY_EXPAND
 from drivers.simulators.stripe_api.store import Body, Page, Record, created_within
 from drivers.simulators.stripe_api.wire import decode_form
@@ -100,7 +101,7 @@ def create(call: Call) -> Record:
             fields.append(f"{_quoted(part.name)}={_quoted(value)}")
     params = payment_parameters.FILE_CREATE.read(decode_form("&".join(fields)))
     assert isinstance(params, dict)
-    call.expand = params.pop("expand", [])
+    call.expand = check_paths(params.pop("expand", []))
     if upload is None:
         raise missing_parameter("file")
     kind = _check(params["purpose"], upload.content)

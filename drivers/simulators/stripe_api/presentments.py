@@ -50,13 +50,6 @@ def offers_tip(world: World, account: Account, reader: Record, intent: Record) -
     return intent.body["currency"] in tipping
 
 
-def _kind(account: Account, reader: Record, card: Card) -> str:
-    intent = actions.intent_of(account, reader)
-    if card.interac and (intent is None or "interac_present" in intent.body["payment_method_types"]):
-        return "interac_present"
-    return "card_present"
-
-
 def present(world: World, account: Account, reader: Record, card: Card, kind: str, tip: int | None) -> None:
     """Hold a card to the reader: it is authorised at once, or after `busy_s` seconds of a busy reader.
 
@@ -99,7 +92,11 @@ def auto_present(world: World, account: Account, reader: Record, turn: int) -> N
     if intent is not None and reader.body["action"]["type"] != "refund_payment":
         tip = wish.get("amount_tip", 0) if offers_tip(world, account, reader, intent) else None
     card = find_card(wish.get("number"), "card_present")
-    present(world, account, reader, card, _kind(account, reader, card), tip)
+    kind = "interac_present" if card.interac else "card_present"
+    refund = reader.body["action"]["type"] == "refund_payment"
+    if intent is not None and not refund and kind not in intent.body["payment_method_types"]:
+        return  # the reader does not take this card and goes on waiting
+    present(world, account, reader, card, kind, tip)
 
 
 def _settle(world: World, account: Account, reader: Record) -> None:
@@ -131,7 +128,7 @@ def _pay(world: World, account: Account, reader: Record) -> None:
         world, account, card, offer["kind"], "contact_emv" if pin_entered else "contactless_emv"
     )
     decision, attempt = authorize(
-        world, account, intent, method, card, offer["tip"], reader, pin_entered=pin_entered
+        world, account, intent, method, card, hidden["amount"], offer["tip"], reader, pin_entered=pin_entered
     )
     if hidden["state"] != "online":  # the issuer answered, the reader never told anyone
         hidden["phase"] = actions.STUCK

@@ -273,6 +273,11 @@ async def test_expanding_is_part_of_every_answer(api: Caller) -> None:
     assert (await api.error("GET", reader, expand=["label"]))["param"] == "expand"
 
 
+async def test_a_wrong_expansion_executes_nothing(api: Caller) -> None:
+    assert (await api.error("POST", "/v1/payment_intents", expand=["amount"], **INTENT))["param"] == "expand"
+    assert await count(api) == 0
+
+
 async def test_a_simulator_without_memory_can_be_closed(simulator: StripeSimulator, tmp_path: Path) -> None:
     simulator.close()
     other = StripeSimulator(state=tmp_path / "state")

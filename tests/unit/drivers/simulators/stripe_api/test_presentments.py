@@ -225,6 +225,25 @@ async def test_auto_present_reaches_a_prompt_that_is_up_and_enters_the_pin(
     assert (await api.get(f"/v1/payment_intents/{intent}"))["status"] == "succeeded"
 
 
+async def test_an_edit_does_not_change_what_the_reader_shows(api: Caller) -> None:
+    reader, intent = await api.reader(), await api.intent(1000)
+    await api.process(reader, intent)
+    await api.post(f"/v1/payment_intents/{intent}", amount=2000)
+    await api.present(reader)
+    paid = await api.get(f"/v1/payment_intents/{intent}")
+    assert (paid["amount"], paid["amount_received"]) == (1000, 1000)
+
+
+async def test_a_card_the_intent_does_not_take_leaves_the_prompt_up(api: Caller, clock: FakeClock) -> None:
+    reader, intent = await api.reader(), await api.intent()
+    wish = {"after": 1, "number": "4506445006931933"}
+    await api.control("/readers/" + reader.rpartition("/")[2], {"auto_present": wish})
+    await api.process(reader, intent)
+    clock.seconds += 5
+    assert (await api.get(reader))["action"]["status"] == "in_progress"
+    assert (await api.get("/v1/charges"))["data"] == []
+
+
 async def test_auto_present_stops_when_told(api: Caller, clock: FakeClock) -> None:
     reader, intent = await api.reader(), await api.intent()
     name = "/readers/" + reader.rpartition("/")[2]
