@@ -12,14 +12,14 @@ class Phase:
     every_s: float
 
 
-FIRST_S = 5.2
+FIRST_S = 5.6
 """Customers take 4 to 20 s from the prompt to the card; what fails earlier, the dispatch's answer told."""
 
 PHASES: Sequence[Phase] = (
-    Phase(9.0, 1.7),
-    Phase(13.0, 1.4),
-    Phase(17.0, 1.1),
-    Phase(24.0, 0.8),
+    Phase(9.0, 1.9),
+    Phase(13.0, 1.5),
+    Phase(17.0, 1.2),
+    Phase(24.0, 0.9),
     Phase(60.0, 1.9),
     Phase(float("inf"), 5.0),
 )

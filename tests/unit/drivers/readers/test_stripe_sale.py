@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from agent.stripe.errors import NoAnswerError
+from agent.stripe.objects import PaymentIntent
 from drivers.contract import (
     Capture,
     DriverError,
@@ -17,6 +18,8 @@ from drivers.contract import (
     Verdict,
 )
 from drivers.readers.stripe import StripeReader
+from drivers.readers.stripe_sale import Sale
+from drivers.readers.stripe_schedule import Schedule
 from drivers.readers.stripe_timing import Timing
 from drivers.simulators.stripe_api.settings import SimulatorSettings
 from tests.stripe_store import Session, StripeStore
@@ -295,6 +298,22 @@ async def test_a_reader_that_lost_its_connection_fails_the_sale_for_certain() ->
     assert (await store.row(session.intent))["status"] == "canceled"
 
 
+async def test_a_cancel_of_a_sale_that_never_began_needs_no_call() -> None:
+    store = StripeStore()
+    await store.begin()
+    sale = Sale(
+        store.stripe.api,
+        store.reader,
+        Session().request,
+        Session().report,
+        timing=Timing(),
+        schedule=Schedule(),
+    )
+    sale.cancel()
+    assert (await sale.run()).verdict is Verdict.CANCELED
+    assert store.stripe.exchange.sent == []
+
+
 async def test_another_payment_that_takes_the_reader_over_ends_ours() -> None:
     store = StripeStore()
     driver = await store.begin()
@@ -326,7 +345,7 @@ async def test_a_sale_paid_just_before_the_reader_was_taken_over_is_paid() -> No
     session = Session()
     async with asyncio.TaskGroup() as group:
         sale = group.create_task(pay(driver, session), name="sale")
-        await asyncio.sleep(5.8)
+        await asyncio.sleep(5.55)
         await foreign_prompt(store)
     assert sale.result().verdict is Verdict.PAID
 
@@ -337,7 +356,7 @@ async def test_a_sale_declined_just_before_the_reader_was_taken_over_is_declined
     await store.customer(auto_present={"after": 5.5, "times": 1, "number": "4000000000009995"})
     async with asyncio.TaskGroup() as group:
         sale = group.create_task(pay(driver, Session()), name="sale")
-        await asyncio.sleep(5.8)
+        await asyncio.sleep(5.55)
         await foreign_prompt(store)
     assert (sale.result().verdict, sale.result().decline_code) == (Verdict.DECLINED, "insufficient_funds")
 
@@ -578,6 +597,94 @@ def with_cut(store: StripeStore, cut_at: int, *, executed: bool) -> None:
         return answer
 
     exchange.send = send  # type: ignore[method-assign, assignment]  # the plug is pulled here
+
+
+async def test_a_card_that_is_being_authorised_is_told_as_such() -> None:
+    store = StripeStore()
+    driver = await store.begin()
+    await store.customer(auto_present={"after": 9})
+    keep = store.stripe.api.retrieve_reader
+
+    async def processing(reader: str) -> object:
+        seen = await keep(reader)
+        about = seen.action.process_payment_intent if seen.action is not None else None
+        if about is None or about.payment_intent is None or about.payment_intent.status == "succeeded":
+            return seen
+        intent = about.payment_intent.model_copy(update={"status": "processing"})
+        shown = about.model_copy(update={"payment_intent": intent})
+        action = seen.action.model_copy(update={"process_payment_intent": shown}) if seen.action else None
+        return seen.model_copy(update={"action": action})
+
+    store.stripe.api.retrieve_reader = processing  # type: ignore[method-assign, assignment]  # as with QR codes
+    session = Session()
+    assert (await pay(driver, session)).verdict is Verdict.PAID
+    assert session.report.steps == [Progress.PREPARING, Progress.WAITING_FOR_CARD, Progress.AUTHORIZING]
+
+
+async def test_an_action_without_the_payment_in_it_is_looked_up() -> None:
+    store = StripeStore()
+    driver = await store.begin()
+    await store.customer(auto_present={"after": 7})
+    keep = store.stripe.api.retrieve_reader
+
+    async def unexpanded(reader: str) -> object:
+        seen = await keep(reader)
+        about = seen.action.process_payment_intent if seen.action is not None else None
+        if seen.action is None or about is None or about.payment_intent is None:
+            return seen
+        bare = about.model_copy(update={"payment_intent": PaymentIntent(id=about.payment_intent.id)})
+        return seen.model_copy(
+            update={"action": seen.action.model_copy(update={"process_payment_intent": bare})}
+        )
+
+    store.stripe.api.retrieve_reader = unexpanded  # type: ignore[method-assign, assignment]  # expand failed
+    assert (await pay(driver, Session())).verdict is Verdict.PAID
+
+
+async def test_a_reader_that_knows_before_the_payment_intent_does_is_given_time() -> None:
+    for late, verdict in ((2, Verdict.PAID), (9, Verdict.PAID)):
+        store = StripeStore()
+        driver = await store.begin()
+        await store.customer(auto_present={"after": 7})
+        with_late_truth(store, late)
+        outcome = await pay(driver, Session())
+        assert outcome.verdict is verdict
+
+
+async def test_a_decline_that_becomes_known_late_keeps_its_reason() -> None:
+    store = StripeStore()
+    driver = await store.begin()
+    await store.customer(
+        auto_present={"after": 7, "number": "4000000000009995"}, next_payment="connection_error_authorized"
+    )
+    with_late_truth(store, 1)
+    outcome = await pay(driver, Session())
+    assert (outcome.verdict, outcome.decline_code) == (Verdict.DECLINED, "insufficient_funds")
+
+
+def with_late_truth(store: StripeStore, late: int) -> None:
+    """The reader's action is known at once, the PaymentIntent looks unpaid for `late` more reads."""
+    keep_reader, keep_intent = store.stripe.api.retrieve_reader, store.stripe.api.retrieve_payment_intent
+    left = late
+    unpaid = {"status": "requires_payment_method", "last_payment_error": None, "latest_charge": None}
+
+    async def reader(name: str) -> object:
+        seen = await keep_reader(name)
+        about = seen.action.process_payment_intent if seen.action is not None else None
+        if seen.action is None or about is None or about.payment_intent is None:
+            return seen
+        early = about.model_copy(update={"payment_intent": about.payment_intent.model_copy(update=unpaid)})
+        changes = {"process_payment_intent": early, "api_error": None}
+        return seen.model_copy(update={"action": seen.action.model_copy(update=changes)})
+
+    async def intent(name: str) -> object:
+        nonlocal left
+        left -= 1
+        truth = await keep_intent(name)
+        return truth if left < 0 else truth.model_copy(update=unpaid)
+
+    store.stripe.api.retrieve_reader = reader  # type: ignore[method-assign, assignment]  # a lag at Stripe
+    store.stripe.api.retrieve_payment_intent = intent  # type: ignore[method-assign, assignment]  # the same
 
 
 async def test_no_answer_at_all_is_never_called_not_started() -> None:
