@@ -1,17 +1,16 @@
 """Charges: one attempt at a card, with everything a receipt must show."""
 
-import hashlib
 from typing import Any, Final
 
 from drivers.simulators.stripe_api import payment_parameters
 from drivers.simulators.stripe_api.calls import Call, Endpoint
 from drivers.simulators.stripe_api.cards import Card, Decision, decline_message
+from drivers.simulators.stripe_api.payment_methods import BILLING, face
 from drivers.simulators.stripe_api.shapes import ONLY_EXPAND
 from drivers.simulators.stripe_api.store import Account, Body, Page, Record, created_within, merge_metadata
 from drivers.simulators.stripe_api.world import World
 
 KIND: Final = "charge"
-METHOD: Final = "payment_method"
 DAY_S: Final = 24 * 3600
 HOLD_S: Final = {"visa": 4 * DAY_S + 18 * 3600}
 """How long an in-person authorisation holds by brand; every other brand two days."""
@@ -23,15 +22,6 @@ _RESPONSES: Final = {
     "incorrect_pin": "3535",
 }
 """Authorization response codes as EMV writes them (ASCII digits in hexadecimal); others are 05."""
-BILLING: Final[Body] = {
-    "address": {
-        "city": None, "country": None, "line1": None, "line2": None, "postal_code": None, "state": None,
-    },
-    "email": None,
-    "name": None,
-    "phone": None,
-    "tax_id": None,
-}  # fmt: skip
 
 
 def hold_s(intent: Record, card: Card) -> int:
@@ -40,49 +30,6 @@ def hold_s(intent: Record, card: Card) -> int:
     if options.get("request_extended_authorization"):
         return EXTENDED_S
     return HOLD_S.get(card.brand, 2 * DAY_S)
-
-
-def _fingerprint(card: Card) -> str:
-    return hashlib.blake2b(card.number.encode(), digest_size=8).hexdigest()
-
-
-def _face(card: Card) -> Body:
-    return {
-        "brand": card.brand,
-        "cardholder_name": None,
-        "country": card.country,
-        "description": card.application,
-        "exp_month": 12,
-        "exp_year": 2034,
-        "fingerprint": _fingerprint(card),
-        "funding": card.funding,
-        "issuer": "STRIPE TEST BANK",
-        "last4": card.last4,
-        "preferred_locales": ["en"],
-    }
-
-
-def method_of(world: World, account: Account, card: Card, kind: str, read_method: str) -> Record:
-    """The PaymentMethod a reader makes of a presented card; it cannot be attached or used again."""
-    details: Body = _face(card) | {
-        "networks": {"available": [card.brand], "preferred": None},
-        "read_method": read_method,
-    }
-    if kind == "card_present":
-        details |= {"brand_product": None, "offline": None}
-    body: Body = {
-        "id": world.new_id("pm_1"),
-        "object": METHOD,
-        "allow_redisplay": "unspecified",
-        "billing_details": BILLING,
-        "created": world.seconds(),
-        "customer": None,
-        "livemode": False,
-        "metadata": {},
-        "type": kind,
-        kind: details,
-    }
-    return world.add(account, METHOD, body, {"card": card.number})
 
 
 def _receipt(world: World, card: Card, kind: str, decision: Decision) -> Body:
@@ -104,7 +51,7 @@ def _details(
     world: World, card: Card, kind: str, decision: Decision, amount: int, reader: Record, before: int | None
 ) -> Body:
     pin = decision.verification in ("offline_pin", "online_pin")
-    details: Body = _face(card) | {
+    details: Body = face(card) | {
         "emv_auth_data": None,
         "generated_card": None,
         "location": reader.body.get("location"),

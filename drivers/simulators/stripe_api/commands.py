@@ -101,9 +101,26 @@ def confirm_payment_intent(call: Call) -> Record:
 
 
 def process_setup_intent(call: Call) -> Record:
-    """`POST .../process_setup_intent`: this simulator has no SetupIntents, so none is ever found."""
-    call.account.find(READER, call.target)
-    return call.account.find("setup_intent", call.params["setup_intent"], "setup_intent")
+    """`POST .../process_setup_intent`: save the card presented."""
+    reader = call.account.find(READER, call.target)
+    intent = call.account.find("setup_intent", call.params["setup_intent"], "setup_intent")
+    if intent.body["status"] != "requires_payment_method":
+        raise conflict(
+            f"The SetupIntent {intent.id} cannot be processed because it has a status of "
+            f"{intent.body['status']}.",
+            "intent_invalid_state",
+            setup_intent=intent.body,
+        )
+    if "card_present" not in intent.body["payment_method_types"]:
+        raise conflict("The SetupIntent does not accept card_present.")
+    details: Body = {"setup_intent": intent.id}
+    if call.params.get("process_config"):
+        details["process_config"] = call.params["process_config"]
+    actions.demand(call, reader)
+    actions.put(call.world, call.account, reader, "process_setup_intent", details, actions.WAIT)
+    reader.hidden["redisplay"] = call.params["allow_redisplay"]
+    actions.acknowledge(call)
+    return reader
 
 
 def refund_payment(call: Call) -> Record:
@@ -137,8 +154,10 @@ def refund_payment(call: Call) -> Record:
     ):
         if name in params:
             details[name] = params[name]
-    actions.start(call, reader, "refund_payment", details, actions.WAIT)
+    actions.demand(call, reader)
+    actions.put(call.world, call.account, reader, "refund_payment", details, actions.WAIT)
     reader.hidden["refunding"] = charge.id
+    actions.acknowledge(call)
     return reader
 
 

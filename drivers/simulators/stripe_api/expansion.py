@@ -10,16 +10,17 @@ from drivers.simulators.stripe_api.store import Account, Body, Page, Record
 DEPTH_MAX: Final = 4
 EXPANDABLE: Final[Mapping[str, str]] = {
     "charge": "charge",
-    "generated_card": "",
+    "generated_card": "payment_method",
+    "latest_attempt": "setup_attempt",
     "latest_charge": "charge",
     "location": "terminal.location",
     "payment_intent": "payment_intent",
     "payment_method": "payment_method",
     "refund": "refund",
-    "setup_intent": "",
+    "setup_intent": "setup_intent",
     "splashscreen": "file",
 }
-"""References by the name of their field, and what they refer to; `""` where nothing is kept to expand."""
+"""References by the name of their field, and what they refer to."""
 _ELSEWHERE: Final = frozenset(
     {
         "application", "application_fee", "balance_transaction", "customer", "destination",

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from drivers.simulators.stripe_api import actions, refunds, terminal_parameters
+from drivers.simulators.stripe_api import actions, refunds, setup_intents, terminal_parameters
 from drivers.simulators.stripe_api.authorizations import authorize, error_of
 from drivers.simulators.stripe_api.calls import Call, Endpoint
 from drivers.simulators.stripe_api.cards import (
@@ -14,15 +14,15 @@ from drivers.simulators.stripe_api.cards import (
     decide,
     decline_message,
 )
-from drivers.simulators.stripe_api.charges import method_of
 from drivers.simulators.stripe_api.configurations import effective
 from drivers.simulators.stripe_api.errors import ApiError, bad_parameter
+from drivers.simulators.stripe_api.payment_methods import method_of
 from drivers.simulators.stripe_api.readers import refreshed
 from drivers.simulators.stripe_api.store import Account, Body, Record
 from drivers.simulators.stripe_api.world import World
 
 CONNECTION_ERRORS: Final = ("connection_error", "connection_error_authorized")
-_STALE: Final = "This PaymentIntent can no longer be paid."
+_STALE: Final = "This intent can no longer be processed."
 
 
 def find_card(number: str | None, kind: str, param: str = "card_present[number]") -> Card:
@@ -105,6 +105,8 @@ def _settle(world: World, account: Account, reader: Record) -> None:
             _collect(world, account, reader)
         case "refund_payment":
             _refund(world, account, reader)
+        case "process_setup_intent":
+            _set_up(world, account, reader)
         case _:
             _pay(world, account, reader)
 
@@ -172,6 +174,23 @@ def _collect(world: World, account: Account, reader: Record) -> None:
     world.event(account, "terminal.reader.action_updated", reader)
 
 
+def _set_up(world: World, account: Account, reader: Record) -> None:
+    details = reader.body["action"]["process_setup_intent"]
+    intent = account.find(setup_intents.KIND, details["setup_intent"])
+    if intent.body["status"] != "requires_payment_method":
+        stale: Body = {"type": "invalid_request_error", "code": "intent_invalid_state", "message": _STALE}
+        actions.finish(world, account, reader, ("intent_invalid_state", _STALE), stale)
+        return
+    card = CARDS[reader.hidden["offer"]["card"]]
+    saved = setup_intents.set_up(world, account, intent, card, reader, reader.hidden["redisplay"])
+    if saved is None:
+        failure = (setup_intents.FAILED, setup_intents.MESSAGE)
+        actions.finish(world, account, reader, failure, intent.body["last_setup_error"])
+        return
+    details["generated_card"] = saved.id
+    actions.finish(world, account, reader)
+
+
 def _refund(world: World, account: Account, reader: Record) -> None:
     details = reader.body["action"]["refund_payment"]
     card = CARDS[reader.hidden["offer"]["card"]]
@@ -204,7 +223,7 @@ def present_payment_method(call: Call) -> Record:
     if kind == "card":
         raise bad_parameter("The simulated Stripe API does not take typed-in cards (MOTO).", "type")
     if kind is None:
-        types = intent.body["payment_method_types"] if intent is not None else ["interac_present"]
+        types = intent.body["payment_method_types"] if intent is not None else []
         only = "card_present" not in types and "interac_present" in types
         kind = "interac_present" if only or "interac_present" in params else "card_present"
     if action is not None and action["type"] == "refund_payment" and "type" not in params:

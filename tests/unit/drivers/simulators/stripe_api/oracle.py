@@ -19,6 +19,8 @@ OBJECTS = {
     "terminal.connection_token": ("terminal/_connection_token.py", "ConnectionToken"),
     "payment_intent": ("_payment_intent.py", "PaymentIntent"),
     "payment_method": ("_payment_method.py", "PaymentMethod"),
+    "setup_intent": ("_setup_intent.py", "SetupIntent"),
+    "setup_attempt": ("_setup_attempt.py", "SetupAttempt"),
     "charge": ("_charge.py", "Charge"),
     "refund": ("_refund.py", "Refund"),
     "event": ("_event.py", "Event"),

@@ -53,7 +53,7 @@ async def test_the_config_is_shown_but_not_what_stripe_hides(api: Caller) -> Non
     ("path", "params", "param"),
     [
         ("process_payment_intent", {"payment_intent": "pi_none"}, "payment_intent"),
-        ("process_setup_intent", {"setup_intent": "seti_1", "allow_redisplay": "always"}, "setup_intent"),
+        ("process_setup_intent", {"setup_intent": "seti_none", "allow_redisplay": "always"}, "setup_intent"),
         ("refund_payment", {"charge": "ch_none"}, "charge"),
     ],
 )

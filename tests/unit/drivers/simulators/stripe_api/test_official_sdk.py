@@ -274,6 +274,28 @@ async def test_interac_is_refunded_at_the_reader(sdk: Sdk) -> None:
     assert done.action.refund_payment.refund.amount == 300
 
 
+async def test_a_card_is_saved_at_the_reader(sdk: Sdk) -> None:
+    reader, setups = await sdk.reader(), sdk.v1.setup_intents
+    made = await setups.create_async({"allowed_payment_method_types": ["card_present"], "customer": "cus_1"})
+    changed = await setups.update_async(made.id, {"description": "Club", "metadata": {"a": "b"}})
+    assert changed.status == "requires_payment_method"
+    given: Any = {"setup_intent": made.id, "allow_redisplay": "always"}
+    for number, status in (("4000000000000002", "failed"), ("4242424242424242", "succeeded")):
+        await sdk.v1.terminal.readers.process_setup_intent_async(reader.id, given)
+        shown = await sdk.present(
+            reader, number, expand=["action.process_setup_intent.setup_intent.latest_attempt"]
+        )
+        assert shown.action.status == status
+    assert shown.action.process_setup_intent.setup_intent.latest_attempt.status == "succeeded"
+    saved = await sdk.v1.payment_methods.retrieve_async(shown.action.process_setup_intent.generated_card)
+    assert (saved.type, saved.allow_redisplay, saved.card.last4) == ("card", "always", "4242")
+    other = await setups.create_async()
+    assert (await setups.cancel_async(other.id, {"cancellation_reason": "abandoned"})).status == "canceled"
+    assert [row.id async for row in (await setups.list_async()).auto_paging_iter()] == [other.id, made.id]
+    with pytest.raises(stripe.InvalidRequestError):
+        await setups.confirm_async(other.id)
+
+
 async def test_display_inputs_and_cancel(sdk: Sdk) -> None:
     reader, readers = await sdk.reader(), sdk.v1.terminal.readers
     cart: Any = {
@@ -485,4 +507,4 @@ def test_the_oracle_finds_what_is_wrong() -> None:
     assert check_object(good | {"surprise": 1}) == ["ConnectionToken.surprise: unknown field"]
     assert check_object({"object": "terminal.connection_token"}) == ["ConnectionToken.secret: missing"]
     assert check_object(good | {"secret": 1}) == ["ConnectionToken.secret: 1 is no str"]
-    assert len(OBJECTS) == 11
+    assert len(OBJECTS) == 13
