@@ -149,10 +149,9 @@ class Journal:
         try:
             await watcher
         finally:
-            if not watcher.done() or watcher.cancelled():
-                watchers.remove(watcher)
-                if not watchers and self._watchers.get(session) is watchers:
-                    del self._watchers[session]
+            watchers.remove(watcher)
+            if not watchers and self._watchers.get(session) is watchers:
+                del self._watchers[session]
 
     def history(self, session: str) -> list[Event]:
         """Every event of a session, oldest first; raises `UnknownSessionError`."""
@@ -190,8 +189,6 @@ class Journal:
 
     def _write(self, steps: Sequence[Step]) -> Write:
         """The change that these steps make, each following what was submitted before it."""
-        if self._closed:
-            raise JournalError(f"the journal {self._store.path} is closed; nothing was stored")
         heads = self._heads
         at = self._now()
         after: list[Session] = []
@@ -219,6 +216,8 @@ class Journal:
         await waiter
 
     def _hand_over(self, write: Write, waiter: asyncio.Future[None] | None) -> None:
+        if self._closed:
+            raise JournalError(f"the journal {self._store.path} is closed; nothing was stored")
         self._submitted += 1
         self._writer.submit(Pending(write, self._submitted, waiter))
 

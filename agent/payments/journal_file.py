@@ -116,6 +116,7 @@ def _prepare(writer: sqlite3.Connection, path: Path) -> None:
     writer.execute("PRAGMA recursive_triggers = ON")  # else REPLACE would remove rows past the triggers
     # SQLite opens a file that it may not write without a word: better to learn it now than at the first sale.
     writer.execute("BEGIN IMMEDIATE")
+    writer.execute(f"PRAGMA user_version = {version}")
     writer.execute("ROLLBACK")
     for number, step in enumerate(steps[version:], start=version + 1):
         try:

@@ -96,15 +96,14 @@ class Store:
 
     def _rollback(self) -> None:
         self._numbers.clear()
-        if self._writer.in_transaction:
-            with suppress(sqlite3.Error):
-                self._writer.execute("ROLLBACK")
+        with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+            self._writer.execute("ROLLBACK")
 
     def _commit_together(self, writes: Sequence[Write]) -> None:
         """All of it in as few statements as can be. Whatever goes wrong undoes all of it."""
         events = [row for write in writes for row in write.events]
-        eventful = len(writes) == 1 or any(write.opens or write.owns or write.rows for write in writes)
-        if not eventful and len(events) <= WIDEST and len(events).bit_count() == 1:
+        only_events = not any(write.opens or write.owns or write.rows for write in writes)
+        if only_events and len(events) <= WIDEST and len(events).bit_count() == 1:
             self._append(events)  # one statement is a transaction of its own
             return
         self._writer.execute("BEGIN IMMEDIATE")
