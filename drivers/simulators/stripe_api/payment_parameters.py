@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from drivers.simulators.stripe_api.method_types import EXCLUDABLE, allowed, excludable
 from drivers.simulators.stripe_api.shapes import (
     CREATED,
     EXPAND,
@@ -55,19 +56,9 @@ _CARD_PRESENT: Final = Hash(
     },
     clears=True,
 )
-_OTHER_METHODS: Final = (
-    "acss_debit", "affirm", "afterpay_clearpay", "alipay", "alma", "amazon_pay", "au_becs_debit",
-    "bacs_debit",
-    "bancontact", "billie", "bizum", "blik", "boleto", "card", "cashapp", "crypto",
-    "customer_balance", "eps", "fpx",
-    "giropay", "grabpay", "ideal", "kakao_pay", "klarna", "konbini", "kr_card", "link", "mb_way", "mobilepay",
-    "multibanco", "naver_pay", "nz_bank_account", "oxxo", "p24", "pay_by_bank", "payco", "paynow", "paypal",
-    "paypay", "payto", "pix", "promptpay", "revolut_pay", "samsung_pay", "satispay", "scalapay", "sepa_debit",
-    "sequra", "sofort", "sunbit", "swish", "twint", "upi", "us_bank_account", "wechat_pay", "zip",
-)  # fmt: skip
 _OPTIONS: Final = Hash(
     {"card_present": _CARD_PRESENT, "interac_present": Hash({}, clears=True)}
-    | dict.fromkeys(_OTHER_METHODS, _ONLINE)
+    | dict.fromkeys((*EXCLUDABLE, "link"), _ONLINE)
 )
 _TYPES: Final = Array(Text())
 _FUTURE: Final = ("off_session", "on_session")
@@ -77,12 +68,12 @@ INTENT_CREATE: Final = Hash(
     {
         "amount*": Integer(),
         "currency*": Text(),
-        "allowed_payment_method_types": _TYPES,
+        "allowed_payment_method_types": allowed(),
         "payment_method_types": _TYPES,
         "automatic_payment_methods": Hash(
             {"enabled*": Boolean(), "allow_redirects": Choice("always", "never")}
         ),
-        "excluded_payment_method_types": _TYPES,
+        "excluded_payment_method_types": excludable(),
         "amount_details": Hash(_AMOUNT_DETAILS),
         "application_fee_amount": Integer(0),
         "capture_method": _CAPTURE_METHOD,
@@ -129,9 +120,9 @@ INTENT_UPDATE: Final = Hash(
     {
         "amount": Integer(),
         "currency": Text(),
-        "allowed_payment_method_types": _TYPES,
+        "allowed_payment_method_types": allowed(),
         "payment_method_types": _TYPES,
-        "excluded_payment_method_types": Array(Text(), clears=True),
+        "excluded_payment_method_types": excludable(clears=True),
         "amount_details": Hash(_AMOUNT_DETAILS, clears=True),
         "application_fee_amount": Integer(0, clears=True),
         "capture_method": _CAPTURE_METHOD,

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from drivers.simulators.stripe_api.method_types import allowed, excludable
 from drivers.simulators.stripe_api.shapes import (
     CREATED,
     EXPAND,
@@ -35,12 +36,12 @@ _COMMON: Final[dict[str, Shape]] = {
 CREATE: Final = Hash(
     _COMMON
     | {
-        "allowed_payment_method_types": Array(Text()),
+        "allowed_payment_method_types": allowed(),
         "automatic_payment_methods": Hash(
             {"enabled*": Boolean(), "allow_redirects": Choice("always", "never")}
         ),
         "confirm": Boolean(),
-        "excluded_payment_method_types": Array(Text()),
+        "excluded_payment_method_types": excludable(),
         "on_behalf_of": Text(),
         "usage": Choice("off_session", "on_session"),
         "confirmation_token": _ONLINE,
@@ -53,8 +54,8 @@ CREATE: Final = Hash(
 UPDATE: Final = Hash(
     _COMMON
     | {
-        "allowed_payment_method_types": Array(Text(), clears=True),
-        "excluded_payment_method_types": Array(Text(), clears=True),
+        "allowed_payment_method_types": allowed(clears=True),
+        "excluded_payment_method_types": excludable(clears=True),
     }
 )
 RETRIEVE: Final = Hash({"client_secret": Text(), "expand": EXPAND})
