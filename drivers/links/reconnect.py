@@ -1,0 +1,216 @@
+"""When to make a new link: the one place that remembers how the last ones went."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import random as _chance
+from typing import TypeAlias
+
+from drivers.contract import Link, LinkError
+from drivers.links.backoff import Backoff
+from drivers.links.base import Cause, LinkNotOpenedError
+
+Connect: TypeAlias = Callable[[], Awaitable[Link]]
+"""Opens a link once, or raises `LinkNotOpenedError`."""
+
+STEADY_S = 60.0
+"""A link that lived so long is a good one: what went before it is forgiven."""
+
+FLAP_LOSSES = 3
+FLAP_WINDOW_S = 300.0
+"""So many losses in so many seconds are no accidents but a bad cable, a bad supply, a wrong setting."""
+
+ABSENT_CAP_S = 2.0
+"""How long an unplugged device that is back may go unnoticed; to look for it costs next to nothing."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHealth:
+    """How a link is doing, for a reader's state and for people."""
+
+    up: bool
+    for_s: float  # seconds it has been so
+    cause: str  # what began the outage, in words; "" when up
+    code: str  # the same for machines
+    tries: int  # that failed in this outage
+    losses: int  # within the last FLAP_WINDOW_S seconds
+    flapping: bool
+
+
+class Reconnector:
+    """Keeps at most one link; makes a new one when asked and never by itself. Safe to share between tasks.
+
+    The log has one WARNING when an outage begins, one INFO when it ends, DEBUG between.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        connect: Connect,
+        *,
+        backoff: Backoff | None = None,
+        random: Callable[[], float] = _chance,
+    ) -> None:
+        """`name` is for the log; `random` gives 0 <= x < 1 for the jitter."""
+        self._name = name
+        self._connect = connect
+        self._backoff = backoff or Backoff()
+        self._random = random
+        self._lock = asyncio.Lock()
+        self._link: Link | None = None
+        self._since: float | None = None
+        self._outage: LinkError | None = None
+        self._tries = 0
+        self._pauses = 0
+        self._not_before = 0.0
+        self._losses: deque[float] = deque()
+        self._flapping = False
+        self._steady: asyncio.TimerHandle | None = None
+
+    @property
+    def link(self) -> Link | None:
+        """The link that is there now."""
+        return self._link
+
+    @property
+    def health(self) -> LinkHealth:
+        """How it is now."""
+        now = _now()
+        outage = self._outage
+        return LinkHealth(
+            up=self._link is not None,
+            for_s=now - self._since if self._since is not None else 0.0,
+            cause=str(outage) if outage else "",
+            code=outage.code if outage else "",
+            tries=self._tries,
+            losses=sum(1 for at in self._losses if now - at <= FLAP_WINDOW_S),
+            flapping=self._flapping,
+        )
+
+    async def open(self) -> Link:
+        """The link that is there, or a new one by one try now, without a pause.
+
+        Errors: `LinkNotOpenedError`; nothing left through a link that was not made.
+        """
+        async with self._lock:
+            if self._link is not None:
+                return self._link
+            try:
+                link = await self._connect()
+            except LinkNotOpenedError as error:
+                self._failed(error)
+                raise
+            self._made(link)
+            return link
+
+    async def wait(self) -> Link:
+        """The link that is there, or a new one however long it takes. Safe to cancel.
+
+        Errors: `LinkNotOpenedError` only when trying again cannot help.
+        """
+        while True:
+            pause_s = self._not_before - _now()
+            if self._link is None and pause_s > 0:
+                await asyncio.sleep(pause_s)
+            try:
+                return await self.open()
+            except LinkNotOpenedError as error:
+                if error.permanent:
+                    raise
+
+    async def drop(self, link: Link, loss: LinkError | None = None) -> None:
+        """Close a link of ours: because it was lost, or (None) because it is not needed now.
+
+        Of several losses of the same link the first counts; a link that was replaced does no harm to its
+        successor.
+        """
+        if link is self._link:
+            self._link = None
+            self._forget_timer()
+            lived_s = self._turn()
+            if loss is not None:
+                self._lost(loss, lived_s)
+        await link.close()
+
+    def _made(self, link: Link) -> None:
+        self._link = link
+        down_s = self._turn()
+        self._steady = asyncio.get_running_loop().call_later(STEADY_S, self._has_been_steady)
+        if self._outage is None:
+            _log.debug("%s: linked", self._name)
+            return
+        level = logging.DEBUG if self._flapping else logging.INFO
+        _log.log(
+            level,
+            "%s: the link is back after %.1f s, tries that failed: %d (it began with: %s)",
+            self._name,
+            down_s,
+            self._tries,
+            self._outage,
+        )
+        self._outage = None
+        self._tries = 0
+
+    def _failed(self, error: LinkNotOpenedError) -> None:
+        self._tries += 1
+        if self._outage is None:
+            self._outage = error
+            self._turn()
+            _log.warning("%s: no link: %s", self._name, error)
+        else:
+            _log.debug("%s: still no link after %d tries: %s", self._name, self._tries, error)
+        self._pause(ABSENT_CAP_S if error.cause is Cause.ABSENT else self._backoff.cap_s)
+
+    def _lost(self, loss: LinkError, lived_s: float) -> None:
+        now = _now()
+        self._outage = loss
+        self._losses.append(now)
+        while now - self._losses[0] > FLAP_WINDOW_S:
+            self._losses.popleft()
+        if lived_s < STEADY_S:
+            self._pause(self._backoff.cap_s)
+        if self._flapping:
+            _log.debug("%s: link lost again after %.1f s: %s", self._name, lived_s, loss)
+        elif len(self._losses) >= FLAP_LOSSES:
+            self._flapping = True
+            _log.warning(
+                "%s: the link flaps: lost %d times in %.0f s, now by: %s; look at cable, power and settings",
+                self._name,
+                len(self._losses),
+                now - self._losses[0],
+                loss,
+            )
+        else:
+            _log.warning("%s: link lost: %s", self._name, loss)
+
+    def _has_been_steady(self) -> None:
+        self._pauses = 0
+        if self._flapping:
+            self._flapping = False
+            self._losses.clear()
+            _log.info("%s: the link has been steady for %.0f s", self._name, STEADY_S)
+
+    def _pause(self, cap_s: float) -> None:
+        pause_s = min(cap_s, self._backoff.delay_s(self._pauses, self._random))
+        self._pauses += 1
+        self._not_before = _now() + pause_s
+
+    def _turn(self) -> float:
+        """Seconds since the link came or went, counted anew from now."""
+        now = _now()
+        since = self._since if self._since is not None else now
+        self._since = now
+        return now - since
+
+    def _forget_timer(self) -> None:
+        if self._steady is not None:
+            self._steady.cancel()
+            self._steady = None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,64 @@
+"""From an address to a link: one table says who opens which scheme."""
+
+import asyncio
+from typing import assert_never
+
+from drivers.contract import Link
+from drivers.links.address import (
+    Address,
+    MemoryAddress,
+    Rfc2217Address,
+    SerialAddress,
+    TcpAddress,
+    parse_address,
+)
+from drivers.links.base import Cause, LinkNotOpenedError
+from drivers.links.memory import MemoryNetwork
+
+CONNECT_TIMEOUT_S = 10.0
+"""A terminal on the store's own network answers in milliseconds; one that has to wake up takes seconds."""
+
+
+async def connect(
+    address: Address | str,
+    *,
+    timeout_s: float = CONNECT_TIMEOUT_S,
+    default_port: int | None = None,
+    memory: MemoryNetwork | None = None,
+) -> Link:
+    """Open a link once, within `timeout_s` seconds; trying again is for `drivers.links.reconnect`.
+
+    `memory` is where `memory://` names are looked up. Cancelling leaves nothing open.
+    Errors: `AddressError` for an address that can never work, `LinkNotOpenedError` else.
+    """
+    where = parse_address(address, default_port=default_port) if isinstance(address, str) else address
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _open(where, memory)
+    except TimeoutError as error:
+        message = f"cannot open {where}: no answer within {timeout_s:g} s"
+        raise LinkNotOpenedError(message, cause=Cause.TIMEOUT) from error
+
+
+async def _open(address: Address, memory: MemoryNetwork | None) -> Link:
+    # imported here: a store pays only for the kinds of link it has
+    match address:
+        case SerialAddress():
+            from drivers.links.serial import open_serial
+
+            return await open_serial(address)
+        case TcpAddress():
+            from drivers.links.tcp import open_tcp
+
+            return await open_tcp(address)
+        case Rfc2217Address():
+            from drivers.links.rfc2217 import open_rfc2217
+
+            return await open_rfc2217(address)
+        case MemoryAddress():
+            if memory is None:
+                message = f"cannot open {address}: memory:// leads nowhere outside of tests and simulations"
+                raise LinkNotOpenedError(message, cause=Cause.UNSUPPORTED)
+            return memory.call(address)
+        case _:
+            assert_never(address)
