@@ -8,6 +8,10 @@ from drivers.readers.stripe_calls import ActionFacts, CardFacts, IntentFacts, Re
 SESSION_KEY = "tillgate_session"
 """Metadata that says whose sale a PaymentIntent or a refund is."""
 
+BEFORE_THE_KEYS = frozenset({"api_key_refused", "permission_missing", "rate_limit", "lock_timeout"})
+"""Refusals made before Stripe looks at the request: they end by themselves or by an admin's hand, and prove
+nothing about an earlier request with the same key."""
+
 DECIDED = frozenset({"succeeded", "requires_capture", "canceled"})
 """Statuses in which nobody can pay any more."""
 
@@ -144,7 +148,7 @@ def refunded(refund: RefundFacts) -> Outcome:
             return Outcome(Verdict.CANCELED, code="refund_canceled", message=message, references=references)
         case _:
             return Outcome(
-                Verdict.PENDING,
+                Verdict.UNKNOWN,  # somebody else's move: asked again later, not sent again
                 code=f"refund_{refund.status or 'unknown'}",
                 message="The refund waits for somebody; see the Dashboard.",
                 references=references,

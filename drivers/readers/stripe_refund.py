@@ -12,7 +12,7 @@ from drivers.contract import (
 )
 from drivers.readers.stripe_calls import RefundFacts, StripeCalls
 from drivers.readers.stripe_keys import Keys
-from drivers.readers.stripe_outcome import SESSION_KEY, refunded
+from drivers.readers.stripe_outcome import BEFORE_THE_KEYS, SESSION_KEY, refunded
 from drivers.readers.stripe_settlement import NEVER_SENT
 
 OPERATION = "refund"
@@ -20,9 +20,6 @@ OPERATION = "refund"
 
 ORIGINAL = "refund_of_payment_intent"
 """Reference: the PaymentIntent whose money goes back."""
-
-_BEFORE_THE_KEYS = frozenset({"api_key_refused", "permission_missing", "rate_limit", "lock_timeout"})
-"""Refusals made before the key is looked up: they prove nothing about an earlier request with it."""
 
 
 async def refund(calls: StripeCalls, request: PaymentRequest, report: Report) -> Outcome:
@@ -53,7 +50,7 @@ async def refund(calls: StripeCalls, request: PaymentRequest, report: Report) ->
         if found is not None:
             await report.reference("refund", found.id)
             return refunded(found)
-        if refusal.code == "idempotency_error" or (not fresh and refusal.code in _BEFORE_THE_KEYS):
+        if refusal.code == "idempotency_error" or (not fresh and refusal.code in BEFORE_THE_KEYS):
             raise DriverError(str(refusal), code=refusal.code) from refusal
         return Outcome(Verdict.FAILED, code=refusal.code, message=str(refusal))
     except NotStartedError as unsent:

@@ -79,7 +79,14 @@ class Sale:
         if self._wish and "payment_intent" not in self._request.references:
             return CANCELED
         await self._report.progress(Progress.PREPARING)
-        intent = await self._open()
+        fresh = self._request.attempts.get(OPERATION, 0) == 0
+        intent = await self._open(fresh=fresh)
+        if intent.status not in DECIDED:
+            try:
+                stripe_intent.check(intent, self._request)
+            except stripe_intent.IntentOddError as odd:
+                return await self._refuse(odd, fresh=fresh)
+        await self._remember(intent, fresh=fresh)
         if intent.status in DECIDED:
             return await self._decided(intent)
         dispatch = Dispatch(
@@ -106,29 +113,32 @@ class Sale:
 
     # Before the reader is told
 
-    async def _open(self) -> IntentFacts:
+    async def _open(self, *, fresh: bool) -> IntentFacts:
         known = self._request.references.get("payment_intent")
-        fresh = self._request.attempts.get(OPERATION, 0) == 0
-        if known is None:
-            intent = await stripe_intent.make(self._calls, self._request)
-            self._intent = intent.id
-        else:
+        if known is not None:
             self._intent = known
-            intent = await self._take_up(fresh=fresh)
-        if intent.status not in DECIDED:
-            try:
-                stripe_intent.check(intent, self._request)
-            except stripe_intent.IntentOddError as odd:
-                if not fresh:
-                    raise
-                await self._drop()
-                raise NotStartedError(str(odd), code=odd.code) from odd
-        if known is None:
+            return await self._take_up(fresh=fresh)
+        intent = await stripe_intent.make(self._calls, self._request)
+        self._intent = intent.id
+        return intent
+
+    async def _remember(self, intent: IntentFacts, *, fresh: bool) -> None:
+        """Make durable what an inquiry must know, before a reader is told."""
+        if "payment_intent" not in self._request.references:
             await self._report.reference("payment_intent", intent.id)
         elif fresh and charge_of(intent) and not self._old_charge:
             self._old_charge = charge_of(intent)
             await self._report.reference(OLD_CHARGE, self._old_charge)
-        return intent
+
+    async def _refuse(self, odd: stripe_intent.IntentOddError, *, fresh: bool) -> Outcome:
+        """Let nobody pay a PaymentIntent that is not about this order."""
+        if fresh:
+            await self._drop()
+            raise NotStartedError(str(odd), code=odd.code) from odd
+        failed = Outcome(
+            Verdict.FAILED, code=odd.code, message=str(odd), references={"payment_intent": self._intent}
+        )
+        return await self._canceled(failed, prompted=True)
 
     async def _take_up(self, *, fresh: bool) -> IntentFacts:
         try:

@@ -14,7 +14,7 @@ from drivers.contract import (
 from drivers.readers.stripe_calls import IntentFacts, StripeCalls
 from drivers.readers.stripe_dispatch import OPERATION
 from drivers.readers.stripe_keys import Keys
-from drivers.readers.stripe_outcome import DECIDED, SESSION_KEY, decided, ended, stale
+from drivers.readers.stripe_outcome import BEFORE_THE_KEYS, DECIDED, SESSION_KEY, decided, ended, stale
 from drivers.readers.stripe_sale import OLD_CHARGE
 from drivers.readers.stripe_timing import Timing
 from drivers.readers.stripe_withdrawal import Withdrawal, ours
@@ -55,8 +55,9 @@ async def _undecided(
     if action.status == "in_progress":
         message = "The reader waits for the customer."
         return Outcome(Verdict.PENDING, code="in_progress", message=message, references=references)
-    # With more than one attempt an earlier one may have ended while a later one is still on its way.
-    only = request.attempts.get(OPERATION, 0) <= 1
+    # Without an attempt the end is an earlier session's; with more than one, an earlier one may have ended
+    # while a later one is still on its way.
+    only = request.attempts.get(OPERATION, 0) == 1
     if only and not stale(action, action.payment_intent, old_charge):
         outcome = ended(action, action.payment_intent, old_charge)
         if outcome is not None:
@@ -97,6 +98,8 @@ async def _capture(
     try:
         intent = await calls.capture_payment_intent(known, key=await keys.of("capture"), amount=amount)
     except RefusedError as refusal:
+        if refusal.code in BEFORE_THE_KEYS:
+            raise DriverError(str(refusal), code=refusal.code) from refusal
         if keys.answered("capture"):
             return await _capture(calls, known, request, amount, keys)
         return await _true_now(calls, known, request, refusal)
@@ -139,6 +142,8 @@ async def _reverse(
             known, key=await keys.of("reverse"), metadata={SESSION_KEY: request.session}
         )
     except RefusedError as refusal:
+        if refusal.code in BEFORE_THE_KEYS:
+            raise DriverError(str(refusal), code=refusal.code) from refusal
         if keys.answered("reverse"):
             return await _reverse(calls, reader, known, request, keys, timing)
         truth = decided(await calls.retrieve_payment_intent(known), request)

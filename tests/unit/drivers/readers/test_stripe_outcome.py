@@ -178,8 +178,8 @@ def test_an_end_without_a_reason_proves_nothing(fields: dict[str, str]) -> None:
         ("pending", Verdict.PAID, "refund_pending"),
         ("failed", Verdict.FAILED, "expired_or_canceled_card"),
         ("canceled", Verdict.CANCELED, "refund_canceled"),
-        ("requires_action", Verdict.PENDING, "refund_requires_action"),
-        ("", Verdict.PENDING, "refund_unknown"),
+        ("requires_action", Verdict.UNKNOWN, "refund_requires_action"),
+        ("", Verdict.UNKNOWN, "refund_unknown"),
     ],
 )
 def test_a_refund_is_what_its_status_says(status: str, verdict: Verdict, code: str) -> None:

@@ -214,6 +214,38 @@ async def test_a_refused_capture_tells_that_the_money_is_still_held() -> None:
     assert session.report.attempts["capture"] == 2
 
 
+@pytest.mark.parametrize("trouble", ["status:401", "status:403", "status:429"])
+async def test_a_capture_that_was_not_even_looked_at_is_asked_for_again(trouble: str) -> None:
+    store = StripeStore()
+    driver = await store.begin()
+    session = Session(capture=Capture.MANUAL)
+    await sold(store, driver, session)
+    await store.stripe.fault(trouble, path=CAPTURE, times=6)
+    await doubted(driver, session, Settlement.CAPTURE)
+    await store.stripe.control("DELETE", "/_sim/faults")
+    assert (await settle(driver, session, Settlement.CAPTURE)).verdict is Verdict.PAID
+    assert session.report.attempts["capture"] == 1
+
+
+async def test_a_reversal_that_was_not_even_looked_at_is_asked_for_again() -> None:
+    store = StripeStore()
+    driver = await store.begin()
+    session = Session()
+    await sold(store, driver, session)
+    await store.stripe.fault("status:403", method="POST", path="/v1/refunds")
+    assert (await doubted(driver, session, Settlement.REVERSE)).code == "permission_missing"
+    assert (await settle(driver, session, Settlement.REVERSE)).code == "reversed"
+
+
+async def test_a_declined_sale_that_was_not_tried_again_yet_is_not_declined_again() -> None:
+    store = StripeStore()
+    driver = await store.begin()
+    first = Session()
+    await sold(store, driver, first, number=DECLINED_CARD)
+    again = Session("s2", references={"payment_intent": first.intent})
+    assert (await driver.inquire(again.request)).code == "prompt_gone"
+
+
 async def test_a_capture_of_what_is_not_held_tells_what_is_true() -> None:
     store = StripeStore()
     driver = await store.begin()
