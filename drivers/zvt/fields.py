@@ -127,7 +127,12 @@ for _id, _bmp in BMPS.items():
     }[_bmp.format]
 
 _DIGITS: list[bool] = [number in BMPS and BMPS[number].digits for number in range(256)]
+_BCD = bytes(tens << 4 | ones for tens in range(10) for ones in range(10))
 _IDS: list[bytes] = [bytes((number,)) for number in range(256)]
+_LENGTHS: dict[int, list[bytes]] = {
+    digits: [bytes(0xF0 + int(digit) for digit in f"{length:0{digits}}") for length in range(10**digits)]
+    for digits in (2, 3)
+}
 
 NO_RECEIPT = b"\xff\xff"
 
@@ -159,9 +164,10 @@ def var_length(data: bytes, position: int, digits: int, end: int) -> int:
 
 def encode_var(value: bytes, digits: int) -> bytes:
     """The value behind its LLVAR (2) or LLLVAR (3) length."""
-    if len(value) > (LLVAR_MAX if digits == 2 else LLLVAR_MAX):
+    lengths = _LENGTHS[digits]
+    if len(value) >= len(lengths):
         raise LocalProtocolError(f"{len(value)} bytes do not fit behind {digits} length digits")
-    return bytes(0xF0 + int(digit) for digit in f"{len(value):0{digits}}") + value
+    return lengths[len(value)] + value
 
 
 def parse_fields(data: bytes, position: int = 0, end: int | None = None) -> tuple[Field, ...]:
@@ -172,6 +178,8 @@ def parse_fields(data: bytes, position: int = 0, end: int | None = None) -> tupl
     """
     stop = len(data) if end is None else end
     fields: list[Field] = []
+    # this is the innermost loop of everything: the named tuple is made without its keyword-taking constructor
+    new = tuple.__new__
     while position < stop:
         number = data[position]
         size = _SIZES[number]
@@ -185,11 +193,16 @@ def parse_fields(data: bytes, position: int = 0, end: int | None = None) -> tupl
                     f"{size} bytes",
                 )
             value = data[position:after]
-            if _DIGITS[number] and not value.hex().isdigit() and not (number == 0x87 and value == NO_RECEIPT):
+            # what is left when all pairs of digits are taken away is not BCD
+            if (
+                _DIGITS[number]
+                and value.translate(None, _BCD)
+                and not (number == 0x87 and value == NO_RECEIPT)
+            ):
                 raise DecodeError(
                     f"BMP {number:02X} ({BMPS[number].name}) is not BCD", position, "digits 0-9"
                 )
-            fields.append(Field(number, value))
+            fields.append(new(Field, (number, value, 0)))
         elif size == _TLV:
             length, position, width = read_length(data, position, stop)
             after = position + length
@@ -212,7 +225,7 @@ def parse_fields(data: bytes, position: int = 0, end: int | None = None) -> tupl
                     position,
                     f"{length} bytes",
                 )
-            fields.append(Field(number, data[position:after]))
+            fields.append(new(Field, (number, data[position:after], 0)))
         position = after
         if len(fields) > FIELDS_MAX:
             raise DecodeError(f"more than {FIELDS_MAX} fields", position, "a shorter message")
@@ -228,14 +241,14 @@ def encode_fields(fields: Iterable[Field]) -> bytes:
             if size > 0:
                 if len(value) != size:
                     raise LocalProtocolError(f"BMP {number:02X} takes {size} bytes, not {len(value)}")
-                parts.append(_IDS[number] + value)
+                parts += (_IDS[number], value)
                 continue
-            if size in {_LLVAR, _LLLVAR}:
-                parts.append(_IDS[number] + encode_var(value, -size))
+            if size < _TLV:
+                parts += (_IDS[number], encode_var(value, -size))
                 continue
         elif size == _TLV:
             body = encode_tlv(value)
-            parts.extend((_IDS[CONTAINER], encode_length(len(body), width), body))
+            parts += (_IDS[CONTAINER], encode_length(len(body), width), body)
             continue
         raise LocalProtocolError(f"BMP {number:02X} cannot carry {type(value).__name__}")
     return b"".join(parts)

@@ -21,7 +21,8 @@ _HIDDEN_NIBBLE = "E"
 
 _ALONE = re.compile(rb"[0-9]{%d,}" % PAN_MIN)
 _GROUPED = re.compile(rb"(?<![0-9A-Za-z])[0-9]{3,7}(?:[ -][0-9]{2,7}){1,5}(?![0-9A-Za-z])")
-_BEHIND_SEPARATOR = re.compile(rb"(?<=[0-9*]{4})([=D^])([0-9]+)")
+_BEHIND_SEPARATOR = re.compile(rb"(?<=[0-9*]{4})([=D^])([^?\r\n]+)")
+_DIGITS = bytes.maketrans(b"0123456789", b"*" * 10)
 
 
 def mask_digits(digits: str, hidden: str = _HIDDEN_NIBBLE) -> str:
@@ -112,7 +113,7 @@ def mask_text(value: bytes) -> bytes:
     masked = _ALONE.sub(_mask_run, value)
     if masked == value:
         return value
-    return _BEHIND_SEPARATOR.sub(lambda match: match[1] + b"*" * len(match[2]), masked)
+    return _BEHIND_SEPARATOR.sub(lambda match: match[1] + match[2].translate(_DIGITS), masked)
 
 
 _BY_FIELD: dict[int, Callable[[bytes], bytes]] = {

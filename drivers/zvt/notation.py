@@ -7,10 +7,12 @@ for messages whose TLV lengths are longer than need be: the width of each, in re
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from drivers.zvt.apdu import SHORT_LENGTH_MAX
 from drivers.zvt.charset import DEFAULT, Charset, decode_text, encode_text
+from drivers.zvt.commands.codec import to_apdu
 from drivers.zvt.commands.table import row_of
 from drivers.zvt.errors import ZvtError
 from drivers.zvt.fields import CONTAINER, Field
@@ -101,7 +103,11 @@ def from_notation(source: Mapping[str, Any]) -> Message:
     fields = tuple(_parse_field(str(key), value, widths) for key, value in bmp.items())
     if widths is not None and next(widths, None) is not None:
         raise NotationError("wire.lengths: more widths than the message has TLV lengths")
-    return Message(number, params, fields, bool(source.get("extlen", False)))
+    message = Message(number, params, fields)
+    if source.get("extlen", False) and len(to_apdu(message).data) <= SHORT_LENGTH_MAX:
+        # data that needs the extended length has it anyway
+        return replace(message, long_form=True)
+    return message
 
 
 def _charset(name: Any) -> Charset:

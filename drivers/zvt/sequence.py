@@ -48,7 +48,8 @@ class MessageSequence:
     def echo(self, answer: Message, answered: Message) -> Message:
         """An answer with the id of what it answers."""
         number = sequence_id(answered)
-        if not self.active or number is None or not _can_carry(answer):
+        # 0 stands in the offer and its acceptance, before any message is numbered
+        if not self.active or not number or not _can_carry(answer):
             return answer
         return answer.with_tlv(Tlv(TAG, pack(number, SIZE)))
 

@@ -40,7 +40,7 @@ def _charset(message: Message) -> Charset | None:
 
 
 def _text(value: bytes, charset: Charset | None) -> str:
-    return decode_text(value, charset or guess_charset(value)).strip("\0 ")
+    return decode_text(value, charset or guess_charset(value)).strip("\0 \t\r\n")
 
 
 def _parts(message: Message, charset: Charset | None) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from drivers.zvt.errors import DecodeError, LocalProtocolError
-from drivers.zvt.tags import CONSTRUCTED, RAW_CONSTRUCTED
+from drivers.zvt.tags import CONSTRUCTED, RAW_CONSTRUCTED, TAGS
 
 TAG_BYTES_MAX = 4
 """Tags of the standard have at most three bytes; a longer one is noise that would eat its neighbours."""
@@ -67,6 +67,8 @@ def parse_tlv(data: bytes, position: int, end: int, depth: int = 0) -> tuple[Tlv
     if depth >= DEPTH_MAX:
         raise DecodeError(f"TLV nested deeper than {DEPTH_MAX}", position, "fewer levels")
     objects: list[Tlv] = []
+    # objects come by the hundred: the named tuple is made without its keyword-taking constructor
+    new = tuple.__new__
     while position < end:
         start = position
         first = tag = data[position]
@@ -102,7 +104,7 @@ def parse_tlv(data: bytes, position: int, end: int, depth: int = 0) -> tuple[Tlv
                 value = parse_tlv(data, position, stop, depth + 1)
             else:
                 value = _stranger(data, position, stop, depth + 1)
-        objects.append(Tlv(tag, value, width))
+        objects.append(new(Tlv, (tag, value, width)))
         position = stop
     return tuple(objects)
 
@@ -134,7 +136,11 @@ def encode_tag(tag: int) -> bytes:
     """The bytes of a tag given as one number, such as 0x1F73."""
     if not 0 <= tag < 1 << (8 * TAG_BYTES_MAX):
         raise LocalProtocolError(f"{tag:X} is no TLV tag")
-    return tag.to_bytes(max(1, (tag.bit_length() + 7) // 8), "big")
+    return tag.to_bytes((tag.bit_length() + 7) // 8 or 1, "big")
+
+
+_TAG_BYTES: dict[int, bytes] = {tag: encode_tag(tag) for tag in (*TAGS, *range(0x100))}
+_SHORT_LENGTHS: list[bytes] = [bytes((length,)) for length in range(_MORE)]
 
 
 def encode_tlv(objects: Iterable[Tlv]) -> bytes:
@@ -142,7 +148,12 @@ def encode_tlv(objects: Iterable[Tlv]) -> bytes:
     parts: list[bytes] = []
     for tag, value, width in objects:
         body = value if isinstance(value, bytes) else encode_tlv(value)
-        parts.extend((encode_tag(tag), encode_length(len(body), width), body))
+        length = len(body)
+        parts += (
+            _TAG_BYTES.get(tag) or encode_tag(tag),
+            encode_length(length, width) if width or length >= _MORE else _SHORT_LENGTHS[length],
+            body,
+        )
     return b"".join(parts)
 
 

@@ -1,7 +1,8 @@
 """Typed faces of messages: a frozen dataclass each, with a table of where its values stand."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple, Self
+from types import NoneType
+from typing import Any, ClassVar, NamedTuple, Self, get_args
 
 from drivers.zvt.errors import LocalProtocolError, RemoteProtocolError
 from drivers.zvt.fields import CONTAINER, Field
@@ -94,6 +95,9 @@ def _read(face: type[Face], message: Message) -> Iterator[tuple[str, Any]]:
             raw = message.find_bytes(*place.path)
         if raw is not None:
             yield place.attribute, place.codec.decode(raw)
+        elif NoneType in get_args(face.__annotations__[place.attribute]):
+            # what is not there is None, whatever a new message of ours would have by default
+            yield place.attribute, None
     if "container" in face.__annotations__:
         yield "container", message.has_container
 

@@ -1,0 +1,29 @@
+"""Reading messages."""
+
+from drivers.zvt.commands.codec import decode_bytes, encode
+from drivers.zvt.message import Message
+from drivers.zvt.tlv import Tlv
+
+
+def test_fields_and_objects_are_found() -> None:
+    message = decode_bytes(bytes.fromhex("040F0E2700040000000001000603140101"))
+    assert message.get(0x27) == b"\x00"
+    assert message.get(0x06) is None
+    assert message.get(0x99) is None
+    assert message.find_bytes(0x14) == b"\x01"
+    assert message.find(0x24) is None
+    assert message.has_container
+
+
+def test_objects_are_added_to_the_container_or_make_one() -> None:
+    bare = Message(0x060F)
+    assert bare.tlv == ()
+    one = bare.with_tlv(Tlv(0x14, b"\x01"))
+    assert encode(one) == bytes.fromhex("060F050603140101")
+    two = decode_bytes(bytes.fromhex("060F0727000603140101")).with_tlv(Tlv(0x1F73, bytes(3)))
+    assert encode(two) == bytes.fromhex("060F0D270006091401011F7303000000")
+
+
+def test_messages_are_equal_by_what_they_say() -> None:
+    assert Message(0x0601) == Message(0x0601, {}, ())
+    assert Message(0x0601) != Message(0x0602)
