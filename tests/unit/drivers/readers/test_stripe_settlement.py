@@ -76,6 +76,15 @@ async def test_the_payment_intent_alone_says_what_became_of_a_sale() -> None:
     assert (await driver.inquire(held.request)).verdict is Verdict.RELEASED
 
 
+async def test_a_paid_sale_is_paid_whatever_became_of_its_reader() -> None:
+    store = StripeStore()
+    driver = await store.begin()
+    session = Session()
+    await sold(store, driver, session)
+    store.reader = "tmr_gone"
+    assert (await store.driver().inquire(session.request)).verdict is Verdict.PAID
+
+
 async def test_inquiring_changes_nothing() -> None:
     store = StripeStore()
     driver = await store.begin()
