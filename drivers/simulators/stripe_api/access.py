@@ -36,9 +36,8 @@ def _key(headers: Mapping[str, str]) -> str:
         if user:
             return user
     raise _refused(
-        "You did not provide an API key. You need to provide your API key in the Authorization "
-        "header, using Bearer "
-        "auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
+        "You did not provide an API key. You need to provide your API key in the Authorization header, "
+        "using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
     )
 
 
@@ -65,9 +64,8 @@ def open_account(world: World, headers: Mapping[str, str]) -> Account:
         return world.account(found[1])
     if not CONNECTED.fullmatch(connected):
         raise ApiError(
-            f"The provided key '{_masked(key)}' does not have access to account '{connected}' (or "
-            "that account does "
-            "not exist). Application access may have been revoked.",
+            f"The provided key '{_masked(key)}' does not have access to account '{connected}' (or that "
+            "account does not exist). Application access may have been revoked.",
             status=403,
             code="account_invalid",
             stored=False,

@@ -41,9 +41,8 @@ def _timeout(world: World) -> ApiError:
     return terminal_error(
         world,
         "terminal_reader_timeout",
-        "The reader did not acknowledge the command in time. It may have received it nevertheless: "
-        "look at the "
-        "reader's action before you try again.",
+        "The reader did not acknowledge the command in time. It may have received it nevertheless: look "
+        "at the reader's action before you try again.",
     )
 
 
@@ -60,9 +59,8 @@ def demand(call: Call, reader: Record) -> None:
         raise terminal_error(
             call.world,
             "terminal_reader_offline",
-            "Reader is currently offline, please ensure the reader is powered on and connected to "
-            "the internet "
-            "before retrying your request.",
+            "Reader is currently offline, please ensure the reader is powered on and connected to the "
+            "internet before retrying your request.",
         )
     if state == "vanish":
         raise _timeout(call.world)

@@ -95,6 +95,12 @@ def _outcome(decision: Decision) -> Body:
     }
 
 
+def _transfer(given: Body | None) -> Body | None:
+    if given is None:
+        return None
+    return {key: given[key] for key in ("amount", "destination") if key in given}
+
+
 def charge(
     world: World,
     account: Account,
@@ -156,7 +162,7 @@ def charge(
         "statement_descriptor": intent.body["statement_descriptor"],
         "statement_descriptor_suffix": intent.body["statement_descriptor_suffix"],
         "status": "failed" if failed else "succeeded",
-        "transfer_data": intent.body["transfer_data"],
+        "transfer_data": _transfer(intent.body["transfer_data"]),
         "transfer_group": intent.body["transfer_group"],
     }
     if decision.code is None:

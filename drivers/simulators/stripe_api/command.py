@@ -22,8 +22,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tillgate simulate stripe",
         description="A stateful simulation of Stripe's API for stores. Point any Stripe SDK's base "
-        "address at it; "
-        "every sk_test_... or rk_test_... key opens an account of its own. GET /_sim lists the controls.",
+        "address at it; every sk_test_... or rk_test_... key opens an account of its own. GET /_sim lists "
+        "the controls.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(

@@ -36,7 +36,8 @@ def _payable(call: Call, reader: Record, config: Body) -> Record:
     if intent.body["status"] != "requires_payment_method":
         raise conflict(
             f"The PaymentIntent {intent.id} cannot be processed because it has a status of "
-            f"{intent.body['status']}. Only a PaymentIntent with the status requires_payment_method can be.",
+            f"{intent.body['status']}. Only a PaymentIntent with the status requires_payment_method can "
+            "be.",
             "intent_invalid_state",
             payment_intent=intent.body,
         )

@@ -37,8 +37,8 @@ def assignable(call: Call, identifier: str) -> str:
     record = call.account.find(KIND, identifier, "configuration_overrides", 400)
     if record.body["is_account_default"]:
         raise ApiError(
-            "The account default configuration applies to every location already and cannot be "
-            "assigned to one.",
+            "The account default configuration applies to every location already and cannot be assigned "
+            "to one.",
             param="configuration_overrides",
         )
     return identifier

@@ -61,10 +61,10 @@ AMOUNT_MAX: Final = 99_999_999
 
 OTHER_CURRENCIES: Final = _codes(
     "afn all amd ang aoa ars awg azn bam bbd bdt bif bmd bnd bob bsd bwp byn bzd cdf clp cny cop crc cve "
-    "djf dop dzd egp etb fjd fkp gel gip gmd gnf gtq gyd hnl htg idr ils isk jmd kes kgs khr kmf krw kyd kzt "
-    "lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mro mur mvr mwk mzn nad ngn nio npr pab pen pgk php pkr "
-    "pyg qar rsd rub rwf sar sbd scr shp sle sos srd std szl tjs top try ttd twd tzs uah ugx uyu uzs vnd vuv "
-    "wst xaf xcd xof xpf yer zar zmw bhd jod kwd omr tnd"
+    "djf dop dzd egp etb fjd fkp gel gip gmd gnf gtq gyd hnl htg idr ils isk jmd kes kgs khr kmf krw kyd "
+    "kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mro mur mvr mwk mzn nad ngn nio npr pab pen pgk "
+    "php pkr pyg qar rsd rub rwf sar sbd scr shp sle sos srd std szl tjs top try ttd twd tzs uah ugx uyu "
+    "uzs vnd vuv wst xaf xcd xof xpf yer zar zmw bhd jod kwd omr tnd"
 )
 CURRENCIES: Final = frozenset(MINIMUM) | OTHER_CURRENCIES
 

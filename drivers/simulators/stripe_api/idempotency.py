@@ -53,17 +53,15 @@ class KeyRing:
         if found.fingerprint != fingerprint:
             raise ApiError(
                 "Keys for idempotent requests can only be used with the same endpoint and the same "
-                "parameters "
-                f"they were first used with. Try using a key other than '{key}' if you meant to execute a "
-                "different request.",
+                f"parameters they were first used with. Try using a key other than '{key}' if you meant "
+                "to execute a different request.",
                 kind="idempotency_error",
                 stored=False,
             )
         if found.running:
             raise ApiError(
-                f"There is currently another in-progress request using this Idempotent Key: {key}. "
-                "Please try "
-                "again later.",
+                f"There is currently another in-progress request using this Idempotent Key: {key}. Please "
+                "try again later.",
                 status=409,
                 kind="idempotency_error",
                 code="idempotency_key_in_use",

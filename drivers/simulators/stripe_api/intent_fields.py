@@ -61,8 +61,7 @@ def gate(call: Call) -> None:
     if "payment_method_types" in params and call.version >= PAYMENT_METHOD_TYPES_UNTIL:
         raise ApiError(
             "The `payment_method_types` parameter is no longer supported. Use "
-            "`allowed_payment_method_types`, or "
-            "let your payment method settings decide.",
+            "`allowed_payment_method_types`, or let your payment method settings decide.",
             code="payment_method_types_no_longer_supported",
             param="payment_method_types",
             stored=False,
@@ -132,7 +131,10 @@ def set_fields(body: Body, params: Body) -> None:
     if "payment_details" in params:
         body["payment_details"] = params["payment_details"] or {}
     if "transfer_data" in params:
-        body["transfer_data"] = (body["transfer_data"] or {}) | params["transfer_data"]
+        merged = (body["transfer_data"] or {}) | params["transfer_data"]
+        if "destination" not in merged:
+            raise bad_parameter("This payment was made without a destination.", "transfer_data")
+        body["transfer_data"] = merged
     if "payment_method_options" in params:
         body["payment_method_options"] = options_of(body, params["payment_method_options"])
     _amount_details(body, params)

@@ -131,8 +131,8 @@ def delete(call: Call) -> Body:
     record = call.account.find(KIND, call.target)
     if any(reader.body["location"] == record.id for reader in call.account.all("terminal.reader")):
         raise ApiError(
-            "This location has readers registered to it. Delete them or register them to another "
-            "location first.",
+            "This location has readers registered to it. Delete them or register them to another location "
+            "first.",
             param="location",
         )
     record.body = {"id": record.id, "object": KIND, "deleted": True}

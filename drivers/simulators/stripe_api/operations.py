@@ -53,9 +53,8 @@ def route(method: str, segments: tuple[str, ...]) -> tuple[Endpoint, str]:
         if endpoint is not None and index > 0:
             return endpoint, segments[index]
     raise ApiError(
-        f"Unrecognized request URL ({method}: /{'/'.join(segments)}). Please see "
-        "https://stripe.com/docs or we can "
-        "help at https://support.stripe.com/.",
+        f"Unrecognized request URL ({method}: /{'/'.join(segments)}). Please see https://stripe.com/docs "
+        "or we can help at https://support.stripe.com/.",
         status=404,
         stored=False,
     )

@@ -97,8 +97,8 @@ def _find(call: Call) -> Record:
 
 def _unexpected(record: Record, verb: str, allowed: str) -> ApiError:
     return conflict(
-        f"This PaymentIntent could not be {verb} because it has a status of {record.body['status']}. Only a "
-        f"PaymentIntent with one of the following statuses may be {verb}: {allowed}.",
+        f"This PaymentIntent could not be {verb} because it has a status of {record.body['status']}. Only "
+        f"a PaymentIntent with one of the following statuses may be {verb}: {allowed}.",
         "payment_intent_unexpected_state",
         payment_intent=record.body,
     )
@@ -176,16 +176,17 @@ def capture(call: Call) -> Record:
         )
     if amount > most:
         raise ApiError(
-            f"The remaining capturable amount for this PaymentIntent is {most} {body['currency']}, "
-            "but you requested "
-            f"to capture {amount}.",
+            f"The remaining capturable amount for this PaymentIntent is {most} {body['currency']}, but "
+            f"you requested to capture {amount}.",
             code="amount_too_large",
             param="amount_to_capture",
         )
     final = params.get("final_capture", True)
     if not final and not settings.multicapture:
         raise ApiError("This payment is not eligible for multiple captures.", param="final_capture")
-    set_fields(body, {name: value for name, value in params.items() if name != "final_capture"})
+    changed = dict(body)
+    set_fields(changed, params)
+    record.body = changed
     authorizations.capture(call.world, call.account, record, amount, final=final or amount >= held)
     return record
 
@@ -206,9 +207,9 @@ def cancel(call: Call) -> Record:
     )
     if record.body["status"] not in allowed:
         raise conflict(
-            "You cannot cancel this PaymentIntent because it has a status of "
-            f"{record.body['status']}. Only a "
-            f"PaymentIntent with one of the following statuses may be canceled: {', '.join(allowed)}.",
+            f"You cannot cancel this PaymentIntent because it has a status of {record.body['status']}. "
+            "Only a PaymentIntent with one of the following statuses may be canceled: "
+            f"{', '.join(allowed)}.",
             "payment_intent_unexpected_state",
             payment_intent=record.body,
         )
@@ -236,13 +237,15 @@ def increment(call: Call) -> Record:
     if amount <= body["amount"]:
         raise ApiError("The new amount must be greater than the amount authorized so far.", param="amount")
     check_amount(amount, body["currency"])
+    changed = dict(body)
+    set_fields(changed, params)
+    body = record.body = changed
     hidden["increments"] += 1
     hidden["authorized"] += amount - body["amount"]
     held = call.account.find("charge", body["latest_charge"])
     held.body["amount"] = amount
     held.body["payment_method_details"]["card_present"]["amount_authorized"] = amount
     body["amount"] = body["amount_capturable"] = amount
-    set_fields(body, params)
     call.world.touch(held)
     call.world.touch(record)
     call.world.event(call.account, "payment_intent.amount_capturable_updated", record)

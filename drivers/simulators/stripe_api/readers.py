@@ -126,9 +126,9 @@ def create(call: Call) -> Record:
     serial = _serial(call, code)
     for known in call.account.all(KIND):
         if known.body["serial_number"] == serial:
+            merge_metadata(known.body, params)
             known.body["location"] = location.id
             known.body["label"] = params.get("label", known.body["label"])
-            merge_metadata(known.body, params)
             set_state(call.world, known, "online")
             return known
     simulated = code in DEVICES

@@ -154,8 +154,7 @@ def cancel(call: Call) -> Record:
     record = call.account.find(KIND, call.target)
     raise conflict(
         f"This refund cannot be canceled because it has a status of {record.body['status']}. Only a "
-        "refund with the "
-        "status requires_action can be."
+        "refund with the status requires_action can be."
     )
 
 

@@ -46,8 +46,8 @@ class StateFile:
                 self._db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={FORMAT};COMMIT;")
         except sqlite3.Error as error:
             raise StateError(
-                f"cannot use {path} as state file: {error}. Is another simulator using it? Else "
-                "choose another path."
+                f"cannot use {path} as state file: {error}. Is another simulator using it? Else choose "
+                "another path."
             ) from error
 
     def load(self, world: World) -> None:

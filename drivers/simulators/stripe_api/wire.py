@@ -117,8 +117,8 @@ def decode_body(request: SimRequest) -> dict[str, Any]:
     content_type = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
     if request.body and content_type != FORM:
         raise ApiError(
-            f"Invalid request (check that your POST content type is {FORM}). If you have questions, we can "
-            "help at https://support.stripe.com/.",
+            f"Invalid request (check that your POST content type is {FORM}). If you have questions, we "
+            "can help at https://support.stripe.com/.",
             stored=False,
         )
     try:

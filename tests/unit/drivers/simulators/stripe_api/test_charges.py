@@ -69,3 +69,10 @@ async def test_every_good_card_pays(api: Caller) -> None:
                 card.last4,
                 card.country,
             )
+
+
+async def test_a_charge_knows_where_its_money_goes(api: Caller) -> None:
+    transfer = {"destination": "acct_2", "amount": 500, "metadata": {"a": "b"}}
+    paid = await api.paid(await api.reader(), transfer_data=transfer)
+    charge = await api.get(f"/v1/charges/{paid['latest_charge']}")
+    assert charge["transfer_data"] == {"destination": "acct_2", "amount": 500}

@@ -138,3 +138,11 @@ async def test_online_things_are_refused_with_a_reason(api: Caller) -> None:
     error = await api.error("POST", PATH, amount=1000, currency="eur", surprise=1)
     assert (error["param"], error["code"]) == ("surprise", "parameter_unknown")
     assert (await api.error("POST", PATH, currency="eur"))["code"] == "parameter_missing"
+
+
+async def test_a_transfer_keeps_its_destination(api: Caller) -> None:
+    path = f"{PATH}/{await api.intent(transfer_data={'destination': 'acct_2'})}"
+    changed = await api.post(path, transfer_data={"amount": 5})
+    assert changed["transfer_data"] == {"destination": "acct_2", "amount": 5}
+    other = f"{PATH}/{await api.intent()}"
+    assert (await api.error("POST", other, transfer_data={"amount": 5}))["param"] == "transfer_data"
