@@ -30,7 +30,6 @@ OBJECTS = {
 
 EXTRA_FIELDS = {
     "PaymentIntent.amount_tip": "documented for tips on the reader, absent from the package's class",
-    "LastPaymentError.request_log_url": "every error of Stripe has it",
 }
 """Fields we send that the package's classes do not have, and why."""
 

@@ -204,6 +204,51 @@ async def test_a_decline_has_its_reason(sdk: Sdk) -> None:
     assert declined.latest_charge.outcome.type == "issuer_declined"
 
 
+async def test_a_tip_is_chosen_on_the_reader(sdk: Sdk) -> None:
+    configurations, readers = sdk.v1.terminal.configurations, sdk.v1.terminal.readers
+    default = (await configurations.list_async({"is_account_default": True})).data[0]
+    await configurations.update_async(default.id, {"tipping": {"eur": {"percentages": [5, 10, 15]}}})
+    reader, intent = await sdk.reader(), await sdk.intent()
+    config = {"tipping": {"amount_eligible": 900}, "enable_customer_cancellation": True}
+    given: Any = {"payment_intent": intent.id, "process_config": config}
+    shown = await readers.process_payment_intent_async(reader.id, given)
+    assert shown.action.process_payment_intent.process_config.tipping.amount_eligible == 900
+    await sdk.present(reader, amount_tip=150)
+    paid = await sdk.v1.payment_intents.retrieve_async(intent.id)
+    assert (paid.amount, paid.amount_received, paid.amount_details.tip.amount) == (1150, 1150, 150)
+    collected = await sdk.intent()
+    await readers.collect_payment_method_async(reader.id, {"payment_intent": collected.id})
+    await sdk.present(reader, amount_tip=70)
+    assert (await sdk.v1.payment_intents.retrieve_async(collected.id)).amount_tip == 70
+
+
+async def test_the_slot_of_a_reader(sdk: Sdk) -> None:
+    reader, readers = await sdk.reader(), sdk.v1.terminal.readers
+    first, second = await sdk.intent(), await sdk.intent(1002)
+    for intent in (first, second):
+        await readers.process_payment_intent_async(reader.id, {"payment_intent": intent.id})
+    assert (await sdk.present(reader)).action.status == "in_progress"  # a PIN is wanted
+    assert (await sdk.present(reader)).action.status == "succeeded"
+    assert (await sdk.v1.payment_intents.retrieve_async(first.id)).status == "requires_payment_method"
+    with pytest.raises(stripe.InvalidRequestError) as again:
+        await readers.process_payment_intent_async(reader.id, {"payment_intent": second.id})
+    assert again.value.code == "intent_invalid_state"
+    await sdk.session.post(f"{sdk.url}/_sim/readers/{reader.id}", json={"state": "busy:60"})
+    with pytest.raises(stripe.InvalidRequestError) as busy:
+        await readers.cancel_action_async(reader.id)
+    assert busy.value.code == "terminal_reader_busy"
+    await sdk.session.post(sdk.url + "/_sim/clock", json={"advance": 61})
+    assert (await readers.cancel_action_async(reader.id)).action is None
+
+
+async def test_a_customer_who_comes_by_himself(sdk: Sdk) -> None:
+    reader, intent = await sdk.reader(), await sdk.intent(capture_method="manual")
+    await sdk.session.post(f"{sdk.url}/_sim/readers/{reader.id}", json={"auto_present": {"after": 30}})
+    await sdk.v1.terminal.readers.process_payment_intent_async(reader.id, {"payment_intent": intent.id})
+    await sdk.session.post(sdk.url + "/_sim/clock", json={"advance": 30})
+    assert (await sdk.v1.payment_intents.retrieve_async(intent.id)).status == "requires_capture"
+
+
 async def test_collect_then_confirm(sdk: Sdk) -> None:
     reader, readers = await sdk.reader(), sdk.v1.terminal.readers
     intent = await sdk.intent()
