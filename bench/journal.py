@@ -6,7 +6,6 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -43,8 +42,8 @@ class JournalFigures:
 def measure(folder: Path, *, rounds: int = 5, sales: int = 100, sales_together: int = 15) -> JournalFigures:
     """Run the rounds in files below `folder`, which should be on the disk that the journal will be on.
 
-    A round: `sales` sales one after the other, `sales_together` on each of 32 readers at once, and bare commits
-    of the same number of bytes. An append is timed where its caller waits for it.
+    A round: `sales` sales one after the other, `sales_together` on each of 32 readers at once, and bare
+    commits of the same number of bytes. An append is timed where its caller waits for it.
     """
     figures = []
     for number in range(rounds):
@@ -94,7 +93,7 @@ async def _alone(path: Path, sales: int) -> list[float]:
     spent: list[float] = []
     with closing(_journal(path)) as journal:
         for number in range(sales):
-            await _sale(journal, "till-1", number, lambda append: _timed(append, spent))
+            await _sale(journal, "till-1", number, spent)
     return spent
 
 
@@ -113,15 +112,15 @@ def _journal(path: Path) -> Journal:
 
 async def _sales(journal: Journal, name: str, sales: int) -> None:
     for number in range(sales):
-        await _sale(journal, name, number, _untimed)
+        await _sale(journal, name, number, [])
 
 
-async def _sale(
-    journal: Journal, name: str, number: int, run: Callable[[Awaitable[Any]], Awaitable[Any]]
-) -> None:
-    """The appends of an ordinary sale on a smart reader, each awaited."""
+async def _sale(journal: Journal, name: str, number: int, spent: list[float]) -> None:
+    """The appends of an ordinary sale on a smart reader, each awaited and timed."""
     order = Order(TillName(name), PosKey(f"{name}-{number:06}"), ReaderName(name), Money(1999, "eur"))
-    session = (await run(journal.open_session(order))).id
+    before = time.perf_counter()
+    session = (await journal.open_session(order)).id
+    spent.append(time.perf_counter() - before)
     intent = f"pi_{session[4:]}"
     steps: list[tuple[EventKind, dict[str, Any]]] = [
         (EventKind.STARTED, {}),
@@ -142,18 +141,9 @@ async def _sale(
         ),
     ]
     for kind, facts in steps:
-        await run(journal.record(session, kind, facts))
-
-
-async def _timed(append: Awaitable[Any], spent: list[float]) -> Any:
-    before = time.perf_counter()
-    result = await append
-    spent.append(time.perf_counter() - before)
-    return result
-
-
-async def _untimed(append: Awaitable[Any]) -> Any:
-    return await append
+        before = time.perf_counter()
+        await journal.record(session, kind, facts)
+        spent.append(time.perf_counter() - before)
 
 
 def _bytes_per_append(path: Path, appends: int) -> float:

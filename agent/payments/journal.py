@@ -13,6 +13,7 @@ from agent.payments.change import (
     ROW_CHANGES,
     Conflict,
     ConflictError,
+    EventRow,
     Owned,
     StateRow,
     Write,
@@ -29,6 +30,9 @@ from drivers.contract import NOTHING, SessionId
 
 REMEMBERED = 2000
 """Sessions kept in memory, by their last change; the others are read from the file when asked for."""
+
+RANDOM_BYTES = 9
+"""In a session's id, after the six bytes of the time: two gateways never make the same one."""
 
 Now = Callable[[], datetime]
 Step = tuple[SessionId, EventKind, Mapping[str, Any]]
@@ -53,6 +57,7 @@ class Journal:
         self._store = Store(path)
         self._now = now
         self._random = random
+        self._chance = b""
         self._writer: Writer = (
             InlineWriter(self._store.commit, self._done)
             if inline
@@ -184,7 +189,10 @@ class Journal:
     def _new_id(self, at: datetime) -> SessionId:
         """Ids begin with the time, for people who read logs; nothing depends on their order."""
         milliseconds = max(0, int(at.timestamp() * 1000))
-        raw = milliseconds.to_bytes(6, "big") + self._random(9)
+        if not self._chance:
+            self._chance = self._random(RANDOM_BYTES * 64)  # one call of the system for many ids
+        raw = milliseconds.to_bytes(6, "big") + self._chance[:RANDOM_BYTES]
+        self._chance = self._chance[RANDOM_BYTES:]
         return SessionId("ses_" + base64.b32hexencode(raw).decode("ascii").lower())
 
     def _write(self, steps: Sequence[Step]) -> Write:
@@ -192,7 +200,7 @@ class Journal:
         heads = self._heads
         at = self._now()
         after: list[Session] = []
-        events = []
+        events: list[EventRow] = []
         rows: list[StateRow] = []
         owns: tuple[Owned, ...] = ()
         fresh: dict[SessionId, Session] = {}  # nothing counts before every step was found legal

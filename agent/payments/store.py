@@ -39,6 +39,10 @@ _INSERT_SESSION = (
     "INSERT INTO session (no, id, till, pos_key, reader, kind, state, holds, on_reader, amount, currency,"
     " refund_of, retry_of, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_UNSETTLED = (  # in two halves, so that each is read from the index that holds it
+    "SELECT id FROM (SELECT no, id FROM session WHERE holds = 1 AND on_reader = 1 UNION"
+    " SELECT no, id FROM session WHERE settling = 1 OR (holds = 1 AND on_reader = 0)) ORDER BY no"
+)
 _OWN_REFERENCE = (
     "INSERT INTO reference (name, value, session) VALUES (?, ?, ?) ON CONFLICT (name, value) DO UPDATE SET"
     " session = excluded.session WHERE session = excluded.session OR session = (SELECT no FROM session"
@@ -224,7 +228,7 @@ class Store:
 
     def unsettled(self) -> list[SessionId]:
         """Sessions that a lane must look after, oldest first."""
-        return self._ids("SELECT id FROM session WHERE holds = 1 OR settling = 1 ORDER BY no", ())
+        return self._ids(_UNSETTLED, ())
 
     def untidied(self, before: datetime, limit: int) -> list[SessionId]:
         """Declined sales that nobody tried again, opened before a moment, newest first."""

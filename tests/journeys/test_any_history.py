@@ -17,12 +17,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from agent.payments.change import Conflict, ConflictError
 from agent.payments.errors import JournalError
 from agent.payments.journal import Journal
-from agent.payments.machine import IllegalStepError, fold
+from agent.payments.machine import TRANSITIONS, IllegalStepError, fold
 from agent.payments.model import UNIQUE_REFERENCES, Event, EventKind, Order, PosKey, Session, State, TillName
 from drivers.contract import Kind, Money, ReaderName, SessionId
 
-READERS = ("r1", "r2")
-KEYS = tuple(f"k{number}" for number in range(8))
+READERS = ("r1", "r2", "r3")
+KEYS = st.sampled_from([*(f"k{number}" for number in range(30))])
 
 facts_of: Mapping[EventKind, st.SearchStrategy[dict[str, Any]]] = {
     EventKind.STARTED: st.just({}),
@@ -104,21 +104,34 @@ class JournalLife(RuleBasedStateMachine):
         for session in sessions:
             self.acknowledged[session.id] = self.journal.history(session.id)
 
-    @rule(target=sessions, key=st.sampled_from(KEYS), reader=st.sampled_from(READERS))
+    @rule(target=sessions, key=KEYS, reader=st.sampled_from(READERS))
     def a_till_opens_a_sale(self, key: str, reader: str) -> Any:
         return self._open(Order(TillName("t"), PosKey(key), ReaderName(reader), Money(1000, "eur")))
 
-    @rule(target=sessions, key=st.sampled_from(KEYS), of=sessions, amount=st.sampled_from([300, 600]))
-    def a_till_asks_for_a_refund(self, key: str, of: SessionId, amount: int) -> Any:
+    @rule(target=sessions, key=KEYS, amount=st.sampled_from([300, 600]), data=st.data())
+    def a_till_asks_for_a_refund(self, key: str, amount: int, data: st.DataObject) -> Any:
+        of = self._any(data, State.PAID)
+        if of is None:
+            return multiple()
         money = Money(amount, "eur")
-        wanted = Order(TillName("t"), PosKey(key), ReaderName("r1"), money, Kind.REFUND, refund_of=of)
+        wanted = Order(TillName("t"), PosKey(key), ReaderName("r1"), money, Kind.REFUND, refund_of=of.id)
         return self._open(wanted, on_reader=False)
 
-    @rule(target=sessions, key=st.sampled_from(KEYS), of=sessions)
-    def a_till_tries_again(self, key: str, of: SessionId) -> Any:
-        before = self.journal.session(of)
-        wanted = Order(TillName("t"), PosKey(key), before.order.reader, Money(1000, "eur"), retry_of=of)
+    @rule(target=sessions, key=KEYS, data=st.data())
+    def a_till_tries_again(self, key: str, data: st.DataObject) -> Any:
+        before = self._any(data, State.DECLINED)
+        if before is None:
+            return multiple()
+        wanted = Order(
+            TillName("t"), PosKey(key), before.order.reader, Money(1000, "eur"), retry_of=before.id
+        )
         return self._open(wanted, references=before.references)
+
+    def _any(self, data: st.DataObject, *states: State) -> Session | None:
+        """One of the sessions that are in such a state, if there is any."""
+        found = [self.journal.session(name) for name in self.acknowledged]
+        fitting = [session for session in found if session.state in states]
+        return data.draw(st.sampled_from(fitting)) if fitting else None
 
     def _open(self, order: Order, **options: Any) -> Any:
         try:
@@ -134,6 +147,15 @@ class JournalLife(RuleBasedStateMachine):
     def something_happens(self, session: SessionId, step: Step) -> None:
         self._record([(session, *step)])
 
+    @rule(data=st.data())
+    def what_may_happen_happens(self, data: st.DataObject) -> None:
+        session = self._any(data, *State)
+        if session is not None:
+            kinds = [kind for kind, ways in TRANSITIONS.items() if session.state in ways]
+            if kinds:
+                kind = data.draw(st.sampled_from(kinds))
+                self._record([(session.id, kind, data.draw(facts_of[kind]))])
+
     @rule(session=sessions, said=st.lists(steps, min_size=2, max_size=4))
     def several_things_happen_at_once(self, session: SessionId, said: Sequence[Step]) -> None:
         self._record([(session, *step) for step in said])
@@ -142,11 +164,12 @@ class JournalLife(RuleBasedStateMachine):
     def something_happens_to_two(self, one: SessionId, other: SessionId, first: Step, second: Step) -> None:
         self._record([(one, *first), (other, *second)])
 
-    @rule(session=sessions, end=st.sampled_from(["paid", "declined", "authorized", "canceled"]))
-    def a_sale_runs_to_its_end(self, session: SessionId, end: str) -> None:
-        self._record([(session, EventKind.STARTED, {})])
+    @rule(end=st.sampled_from(["paid", "declined", "authorized", "canceled"]))
+    def what_is_under_way_comes_to_its_end(self, end: str) -> None:
         captured = {"amount_captured": 1000} if end == "paid" else {}
-        self._record([(session, EventKind.CONCLUDED, {"verdict": end, **captured})])
+        for session in self.journal.unsettled():
+            self._record([(session.id, EventKind.STARTED, {})])
+            self._record([(session.id, EventKind.CONCLUDED, {"verdict": end, **captured})])
 
     def _record(self, said: Sequence[tuple[SessionId, EventKind, dict[str, Any]]]) -> None:
         names = [name for name, _, _ in said]
@@ -250,4 +273,4 @@ class JournalLife(RuleBasedStateMachine):
 
 
 TestJournalLife = JournalLife.TestCase
-TestJournalLife.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestJournalLife.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)

@@ -1,8 +1,8 @@
 """A power cut at every byte of a commit: an acknowledged event is never lost, a torn one never half-seen.
 
 A disk that keeps its word has, after a cut, all that was written before the last fsync, and of what was
-written since any part. So: note what the files hold at each acknowledgement; build every file that a cut in the
-middle of the next change can leave; open it as a restarted gateway would; compare.
+written since any part. So: note what the files hold at each acknowledgement; build every file that a cut in
+the middle of the next change can leave; open it as a restarted gateway would; compare.
 """
 
 import asyncio

@@ -34,7 +34,8 @@ CREATE UNIQUE INDEX session_retry ON session (retry_of) WHERE retry_of IS NOT NU
 -- One session at a time holds a reader. (`holds`, not `state`, so that a change of state inside it costs no index.)
 CREATE UNIQUE INDEX session_holds_reader ON session (reader) WHERE holds = 1 AND on_reader = 1;
 
-CREATE INDEX session_unsettled ON session (no) WHERE holds = 1 OR settling = 1;
+-- With the index above: all that a lane must look after. An ordinary sale is never in this one.
+CREATE INDEX session_unsettled ON session (no) WHERE settling = 1 OR (holds = 1 AND on_reader = 0);
 CREATE INDEX session_leftover ON session (no) WHERE leftover = 1;
 CREATE INDEX session_reader ON session (reader, no);
 CREATE INDEX session_refunds ON session (refund_of) WHERE refund_of IS NOT NULL;

@@ -371,7 +371,8 @@ class TestQuestions:
 
     def test_no_question_scans_the_whole_journal(self, full: Store, path: Path) -> None:
         for sql in (
-            "SELECT id FROM session WHERE holds = 1 OR settling = 1 ORDER BY no",
+            "SELECT no FROM session WHERE holds = 1 AND on_reader = 1",
+            "SELECT no FROM session WHERE settling = 1 OR (holds = 1 AND on_reader = 0)",
             "SELECT id FROM session WHERE leftover = 1 AND created_at < 0 ORDER BY no DESC LIMIT 1",
             "SELECT id FROM session WHERE reader = 'r1' ORDER BY no DESC LIMIT 1",
             "SELECT id FROM session WHERE till = 't' AND pos_key = 'k' ORDER BY no DESC",
