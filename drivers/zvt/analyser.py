@@ -177,14 +177,14 @@ class Analyser:
 
 
 def _split(data: bytes) -> tuple[list[bytes], int]:
-    """Whole messages of known commands from the start of the data, and where they end."""
+    """Whole messages from the start of the data (known commands behind the first), and where they end."""
     parts: list[bytes] = []
     start = 0
     while start < len(data) and data[start] in CLASSES:
         size = measure(data, start)
         if size is None or start + size > len(data):
             break
-        if not table.is_known(data[start] << 8 | data[start + 1]):
+        if parts and not table.is_known(data[start] << 8 | data[start + 1]):
             break
         parts.append(data[start : start + size])
         start += size

@@ -183,7 +183,7 @@ class RegisterDialogue:
                 return Waiting(Wait.T3)
             case State.RUNNING:
                 return Waiting(Wait.T4, minutes=self._minutes)
-            case State.OWING:
+            case _:
                 return Waiting(Wait.US)
 
     def send(self, message: Message) -> bytes:
@@ -267,7 +267,7 @@ class RegisterDialogue:
                 return [self._owe(message, heard, self._state)]
             case _Do.OWE_LAST:
                 return [self._owe(message, heard, State.READY)]
-            case _Do.PROTEST:
+            case _:
                 raise RemoteProtocolError(
                     f"{message.command:04X} although the answer to {self._told_command()} is still owed"
                 )
@@ -336,8 +336,7 @@ class RegisterDialogue:
             self.sequence.agree()
 
     def _expect_command(self) -> int:
-        if self._command is None:
-            raise RemoteProtocolError("an answer although no command is out")
+        assert self._command is not None, "SENT means that a command is out"
         return self._command
 
 

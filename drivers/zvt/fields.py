@@ -35,7 +35,8 @@ class Bmp(NamedTuple):
     format: Format
     size: int = 0
     digits: bool = False
-    """Nothing but decimal digits may stand in it, except FF FF where the standard gives it a meaning."""
+    """Must be decimal digits. Only where money depends on it: terminals put other nibbles into numbers and
+    dates, and a 04 0F that is refused for such a thing is a payment reversed."""
 
 
 def _fixed(name: str, size: int, *, digits: bool = False) -> Bmp:
@@ -49,9 +50,9 @@ BMPS: dict[int, Bmp] = {
     0x04: _fixed("amount", 6, digits=True),
     0x05: _fixed("pump", 1),
     0x06: Bmp("TLV", Format.TLV),
-    0x0B: _fixed("trace number", 3, digits=True),
-    0x0C: _fixed("time", 3, digits=True),
-    0x0D: _fixed("date (MMDD)", 2, digits=True),
+    0x0B: _fixed("trace number", 3),
+    0x0C: _fixed("time", 3),
+    0x0D: _fixed("date (MMDD)", 2),
     0x0E: _fixed("expiry (YYMM)", 2),
     0x17: _fixed("card sequence number", 2),
     0x19: _fixed("payment type or status", 1),
@@ -59,12 +60,11 @@ BMPS: dict[int, Bmp] = {
     0x23: Bmp("track 2", Format.LLVAR),
     0x24: Bmp("track 3", Format.LLLVAR),
     0x27: _fixed("result", 1),
-    # some makers' terminal ids look hexadecimal, so these digits are not checked
     0x29: _fixed("terminal id", 4),
     0x2A: _fixed("merchant contract", 15),
     0x2D: Bmp("track 1", Format.LLVAR),
     0x2E: Bmp("synchronous chip data", Format.LLLVAR),
-    0x37: _fixed("original trace number", 3, digits=True),
+    0x37: _fixed("original trace number", 3),
     0x3A: _fixed("card check value", 2),
     0x3B: _fixed("approval code", 8),
     0x3C: Bmp("additional text", Format.LLLVAR),
@@ -78,8 +78,8 @@ BMPS: dict[int, Bmp] = {
     0x73: _fixed("image coding", 1),
     0x74: _fixed("image chunks", 1),
     0x75: _fixed("image chunk", 1),
-    0x87: _fixed("receipt number", 2, digits=True),
-    0x88: _fixed("turnover number", 3, digits=True),
+    0x87: _fixed("receipt number", 2),
+    0x88: _fixed("turnover number", 3),
     0x8A: _fixed("card type", 1),
     0x8B: Bmp("card name", Format.LLVAR),
     0x8C: _fixed("operator's card type", 1),
@@ -87,7 +87,7 @@ BMPS: dict[int, Bmp] = {
     0x9A: Bmp("purse record", Format.LLLVAR),
     0xA0: _fixed("host result", 1),
     0xA7: Bmp("EF_ID", Format.LLVAR),
-    0xAA: _fixed("date (YYMMDD)", 3, digits=True),
+    0xAA: _fixed("date (YYMMDD)", 3),
     0xAF: Bmp("EF_Info", Format.LLLVAR),
     0xBA: _fixed("AID parameter", 5),
     0xD0: _fixed("PIN algorithm", 1),

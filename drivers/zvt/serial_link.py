@@ -157,7 +157,7 @@ class SerialLink:
                     steps.append(Noise(raw))
                 case Signal.ACK:
                     self._act(_Input.ACK, steps)
-                case Signal.NAK:
+                case _:
                     self._act(_Input.NAK, steps)
         if self._reader.inside:
             steps.append(Start(Timer.T1))
@@ -176,7 +176,7 @@ class SerialLink:
                 self._refuse(reason, steps)
             case Garbage(raw):
                 steps.append(Noise(raw))
-            case None:
+            case _:
                 pass
         return steps
 
@@ -215,7 +215,7 @@ class SerialLink:
                 self._confirmed(steps, implicit=False)
             case _Action.CONFIRM_IMPLICITLY:
                 self._confirmed(steps, implicit=True)
-            case _Action.REPEAT:
+            case _:
                 self._repeat(happened, steps)
 
     def _confirmed(self, steps: list[Step], *, implicit: bool) -> None:

@@ -10,8 +10,8 @@ from drivers.zvt.fields import bmp_name
 from drivers.zvt.message import Message
 from drivers.zvt.results import result_text
 from drivers.zvt.statuses import intermediate_text, terminal_state_text
-from drivers.zvt.tags import TAGS, Kind, tag_name
-from drivers.zvt.tlv import Tlv
+from drivers.zvt.tags import RAW_CONSTRUCTED, TAGS, Kind, tag_name
+from drivers.zvt.tlv import Tlv, is_constructed
 
 LINE_MAX = 400
 """A line for people; a receipt of thousands of characters would bury the rest of a listing."""
@@ -117,6 +117,8 @@ def _object(tag: int, value: bytes, charset: Charset | None) -> str:
     if tag == _TEXT_LINE:
         text = _text(value, charset)
         return f"'{text}'" if text else ""
+    if value and is_constructed(tag) and tag not in RAW_CONSTRUCTED:
+        return f"{tag_name(tag)} not well formed {value.hex().upper()}"
     known = TAGS.get(tag)
     kind = known.kind if known else Kind.BYTES
     if kind is Kind.TEXT or kind is Kind.ASCII:

@@ -259,9 +259,6 @@ TAGS: dict[int, Tag] = {
     0xFF41: Tag("maker's host address", _BYTES),
 }
 
-CONSTRUCTED: frozenset[int] = frozenset(tag for tag, known in TAGS.items() if known.kind is Kind.CONTAINER)
-"""Containers of the standard: what they hold must be well formed."""
-
 RAW_CONSTRUCTED: frozenset[int] = frozenset({0xFF40, 0xFF41})
 """One maker's tags that carry plain bytes although bit 6 of the tag promises children."""
 

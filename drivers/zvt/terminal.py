@@ -168,7 +168,7 @@ class TerminalDialogue:
                 return [self._answered(message)]
             case _Do.BUSY:
                 return [self._busy(apdu, message)]
-            case _Do.STRAY:
+            case _:
                 return [Stray(message)]
 
     def _decide(self, apdu: Apdu, message: Message) -> Event:
@@ -193,8 +193,7 @@ class TerminalDialogue:
 
     def _answered(self, message: Message) -> Event:
         asked = self._asked
-        if asked is None:
-            raise RemoteProtocolError("an answer although nothing was asked")
+        assert asked is not None, "ASKED means that something was asked"
         self._asked = None
         verdict = answers.judge(message)
         only_status = self._command is not None and row_of(self._command.command).end is End.STATUS

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from drivers.zvt.errors import DecodeError, LocalProtocolError
-from drivers.zvt.tags import CONSTRUCTED, RAW_CONSTRUCTED, TAGS
+from drivers.zvt.tags import RAW_CONSTRUCTED, TAGS
 
 TAG_BYTES_MAX = 4
 """Tags of the standard have at most three bytes; a longer one is noise that would eat its neighbours."""
@@ -100,17 +100,18 @@ def parse_tlv(data: bytes, position: int, end: int, depth: int = 0) -> tuple[Tlv
             )
         value: Value = data[position:stop]
         if first & _CONSTRUCTED_BIT and tag not in RAW_CONSTRUCTED:
-            if tag in CONSTRUCTED:
-                value = parse_tlv(data, position, stop, depth + 1)
-            else:
-                value = _stranger(data, position, stop, depth + 1)
+            value = _children(data, position, stop, depth + 1)
         objects.append(new(Tlv, (tag, value, width)))
         position = stop
     return tuple(objects)
 
 
-def _stranger(data: bytes, position: int, stop: int, depth: int) -> Value:
-    """A constructed tag of some maker: its children, or its bytes where it only looks constructed."""
+def _children(data: bytes, position: int, stop: int, depth: int) -> Value:
+    """What a constructed tag holds; its bytes where that is not well formed.
+
+    Its own length says where it ends, so the rest of the message stays readable, and a 04 0F is not refused
+    (which would reverse the payment) for a detail that nobody asked for.
+    """
     try:
         return parse_tlv(data, position, stop, depth)
     except DecodeError:

@@ -89,8 +89,6 @@ def test_serial_frames(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("serial", [False, True])
 def test_whole_dialogues_in_one_line(case: dict[str, Any], serial: bool) -> None:
     wires = [bytes.fromhex(wire) for side, wire in case["steps"] if side != "-"]
-    if "unknown" in case["name"] and not serial:
-        return  # an unknown command cannot be told from bytes that belong to nothing
     data = b"".join(encode_frame(wire) + b"\x06" for wire in wires) if serial else b"".join(wires)
     shown = Analyser(raw=True, serial=serial).line(data.hex())
     assert not any("error" in item for item in shown)
@@ -101,6 +99,11 @@ def test_whole_dialogues_in_one_line(case: dict[str, Any], serial: bool) -> None
 def test_one_message_with_bytes_behind_it_is_one_error() -> None:
     [error] = Analyser().line("06010C04000000000100490978194406061F7303000001")
     assert "8 more follow" in error["error"]
+
+
+def test_bytes_behind_a_message_that_would_be_an_unknown_one_belong_to_it() -> None:
+    [error] = Analyser().line("060F00 060600")
+    assert "3 more follow" in error["error"]
 
 
 def test_several_messages_and_the_beginning_of_another() -> None:

@@ -71,10 +71,12 @@ def test_lengths_of_one_decimal_digit_a_byte() -> None:
             encode_var(bytes(size), digits)
 
 
-def test_no_receipt_is_no_number_but_allowed() -> None:
+def test_only_money_must_be_digits() -> None:
     assert parse_fields(bytes.fromhex("87FFFF")) == (Field(0x87, b"\xff\xff"),)
-    with pytest.raises(DecodeError, match="not BCD"):
-        parse_fields(bytes.fromhex("0DFFFF"))
+    assert parse_fields(bytes.fromhex("0DFFFF")) == (Field(0x0D, b"\xff\xff"),)
+    for wire in ("0400000000123A", "490A78"):
+        with pytest.raises(DecodeError, match="not BCD"):
+            parse_fields(bytes.fromhex(wire))
 
 
 def test_a_part_of_the_data_can_be_read() -> None:

@@ -8,6 +8,7 @@ import pytest
 from drivers.zvt.charset import Charset
 from drivers.zvt.commands.codec import decode_bytes, encode
 from drivers.zvt.notation import NotationError, from_notation, to_notation
+from drivers.zvt.tlv import encode_length
 
 
 def both_ways(wire: str, charset: Charset = Charset.CP437) -> dict[str, Any]:
@@ -91,6 +92,14 @@ def test_every_kind_of_parameter() -> None:
 def test_what_is_no_message(source: dict[str, Any], complaint: str) -> None:
     with pytest.raises(NotationError, match=complaint):
         from_notation(source)
+
+
+def test_nesting_as_deep_as_it_is_read_comes_back() -> None:
+    deep = b"\x07\x01A"
+    for _ in range(60):
+        deep = b"\x24" + encode_length(len(deep)) + deep
+    body = b"\x06" + encode_length(len(deep)) + deep
+    both_ways((b"\x06\x01" + bytes((len(body),)) + body).hex())
 
 
 def test_nesting_is_limited() -> None:

@@ -56,6 +56,11 @@ def test_objects_of_the_container() -> None:
     )
 
 
+def test_what_is_not_well_formed_inside_is_told() -> None:
+    line = summarise(decode_bytes(bytes.fromhex("04FF080A01060424020741")))
+    assert line.endswith("display texts not well formed 0741")
+
+
 def test_the_texts_character_set_is_the_one_it_names() -> None:
     message = decode_bytes(bytes.fromhex("06D30C060A" + "140102" + "2505" + "0703" + "A6E6EA"))
     assert "'ŚćA" not in summarise(message)

@@ -1,13 +1,12 @@
 """The table of tags."""
 
-from drivers.zvt.tags import CONSTRUCTED, RAW_CONSTRUCTED, TAGS, Kind, tag_name
+from drivers.zvt.tags import RAW_CONSTRUCTED, TAGS, Kind, tag_name
 from drivers.zvt.tlv import is_constructed
 
 
 def test_containers_have_the_constructed_bit_and_others_have_not() -> None:
     for tag, known in TAGS.items():
         assert is_constructed(tag) == (known.kind is Kind.CONTAINER or tag in RAW_CONSTRUCTED), f"{tag:X}"
-    assert CONSTRUCTED.isdisjoint(RAW_CONSTRUCTED)
 
 
 def test_names() -> None:

@@ -106,17 +106,24 @@ def test_unknown_constructed_tags_fall_back_to_bytes() -> None:
     assert parse("F2030701AA") == (Tlv(0xF2, (Tlv(0x07, b"\xaa"),)),)
 
 
-def test_containers_of_the_standard_must_be_well_formed() -> None:
-    with pytest.raises(DecodeError, match="TLV tag is cut off"):
-        parse("2403FFFFFF")
+def test_what_is_wrong_inside_does_not_spoil_what_is_around() -> None:
+    assert parse("2404 0A0406D3 1F100100") == (Tlv(0x24, bytes.fromhex("0A0406D3")), Tlv(0x1F10, b"\0"))
 
 
 def test_nesting_is_limited() -> None:
     deep = b""
-    for _ in range(DEPTH_MAX + 1):
+    for _ in range(1000):
         deep = b"\x24" + encode_length(len(deep)) + deep
+    objects = parse_tlv(deep, 0, len(deep))
+    assert encode_tlv(objects) == deep
+    levels = 1
+    value = objects[0].value
+    while not isinstance(value, bytes):
+        levels += 1
+        value = value[0].value
+    assert levels == DEPTH_MAX
     with pytest.raises(DecodeError, match="nested deeper"):
-        parse_tlv(deep, 0, len(deep))
+        parse_tlv(deep, 0, len(deep), DEPTH_MAX)
 
 
 def test_finding_goes_down_a_path() -> None:

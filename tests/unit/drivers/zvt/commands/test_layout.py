@@ -153,7 +153,7 @@ def test_answers(wire: str, after: int | None, params: dict[str, str], fields: i
 
 def test_of_two_failed_readings_the_one_that_got_further_is_told() -> None:
     with pytest.raises(DecodeError) as with_password:
-        read("069107000000AA2402EE")
+        read("069106000000AA2402")
     assert with_password.value.position == 7
     with pytest.raises(DecodeError) as without:
         read("06910AAA2402290C101112EEEE")
