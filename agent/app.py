@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from agent import settings as gateway_settings
 from agent.fleet.contents import LocalContents
-from agent.fleet.observed import StripeAccount
-from agent.fleet.reconciler import Reconciler
 from agent.fleet.roster import NOT_REGISTERED, Roster, roster
 from agent.fleet.sources import FileSource
 from agent.payments.desk import Desk
@@ -30,13 +29,14 @@ from agent.pos.metrics import Metrics
 from agent.pos.tills import TillRegistry
 from agent.pos.tokens import ConnectionToken, TokenIssueError
 from agent.settings import Settings, StripeSettings
-from agent.stripe import bucket
-from agent.stripe.api import Stripe
-from agent.stripe.client import StripeClient
-from agent.stripe.exchange import AiohttpExchange, Exchange
 from agent.supervision import Finding, Health, Heartbeat, Notifier
 from drivers import registry
 from drivers.contract import DriverError, ReaderConfig
+
+if TYPE_CHECKING:  # loaded where the settings ask for it: a store without Stripe pays nothing for it
+    from agent.fleet.reconciler import Reconciler
+    from agent.stripe.api import Stripe
+    from agent.stripe.exchange import Exchange
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class World:
 
     now: Callable[[], datetime] = _utc_now
     clock: Callable[[], float] | None = None  # seconds; None: the event loop's
-    exchange: Exchange | None = None  # None: a connection pool of our own
+    exchange: "Exchange | None" = None  # None: a connection pool of our own
     notifier: Notifier | None = None  # None: as systemd told us
     inline_journal: bool = False  # commit on the event loop: virtual time only
     lane_policy: LanePolicy | None = None  # None: from the settings
@@ -63,8 +63,11 @@ class World:
 class Gateway:
     """All parts of one store's daemon, wired. `run` lives until `stop` is set."""
 
-    def __init__(self, settings: Settings, world: World, exchange: Exchange) -> None:
-        """Open the journal and build the parts; needs a running loop. Nothing is reached yet."""
+    def __init__(self, settings: Settings, world: World, exchange: "Exchange | None") -> None:
+        """Open the journal and build the parts; needs a running loop. Nothing is reached yet.
+
+        `exchange` is the way to Stripe, needed where the settings name an account.
+        """
         self._settings = settings
         self._world = world
         self._loop = asyncio.get_running_loop()
@@ -74,7 +77,9 @@ class Gateway:
         self.port: int | None = None
         self.ready = asyncio.Event()
         self._source = FileSource(settings.fleet.paths, LocalContents())
-        self._stripe = None if settings.stripe is None else self._make_stripe(settings.stripe, exchange)
+        self._stripe: Stripe | None = None
+        if settings.stripe is not None and exchange is not None:
+            self._stripe = self._make_stripe(settings.stripe, exchange)
         self._services = registry.Services(**({} if self._stripe is None else {"stripe": self._stripe}))
         self.reconciler = self._make_reconciler()
         self._changed = asyncio.Event()
@@ -87,7 +92,11 @@ class Gateway:
     def _clock(self) -> float:
         return self._loop.time() if self._world.clock is None else self._world.clock()
 
-    def _make_stripe(self, told: StripeSettings, exchange: Exchange) -> Stripe:
+    def _make_stripe(self, told: StripeSettings, exchange: "Exchange") -> "Stripe":
+        from agent.stripe import bucket
+        from agent.stripe.api import Stripe
+        from agent.stripe.client import StripeClient
+
         per_s = told.requests_per_second
         buckets = bucket.Buckets(
             per_operation=bucket.Rate(per_s, 2 * per_s),
@@ -107,9 +116,12 @@ class Gateway:
         )
         return Stripe(client)
 
-    def _make_reconciler(self) -> Reconciler | None:
+    def _make_reconciler(self) -> "Reconciler | None":
         if self._stripe is None:
             return None
+        from agent.fleet.observed import StripeAccount
+        from agent.fleet.reconciler import Reconciler
+
         fleet = self._settings.fleet
         return Reconciler(
             self._source,
@@ -349,5 +361,10 @@ async def serve(settings: Settings, world: World | None = None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if settings.stripe is None or world.exchange is not None:
+        await Gateway(settings, world, world.exchange).run(stop)
+        return
+    from agent.stripe.exchange import AiohttpExchange
+
     async with AiohttpExchange() as pool:
-        await Gateway(settings, world, world.exchange or pool).run(stop)
+        await Gateway(settings, world, pool).run(stop)

@@ -5,7 +5,6 @@ Stricter than YAML on purpose: duplicate keys, tags and merge keys are errors, a
 `postal_code: 01067` keeps its zero).
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -360,6 +359,8 @@ def _last_name(loc: Loc) -> str:
 
 
 def _advice(key: str, known: Sequence[str]) -> str:
+    import difflib  # needed only when something is wrong
+
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if near:
         return f", did you mean `{near[0]}`?"

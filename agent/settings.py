@@ -35,7 +35,7 @@ class _MissingSecretError(SecretError):
 class Part(BaseModel):
     """A mapping in gateway.yaml: unknown keys are refused, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class SecretReference(Part):

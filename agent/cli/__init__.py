@@ -15,7 +15,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"tillgate: {error}\n")
         return 2
     if rest == ["run"]:
-        from agent.cli.run import run
+        from agent.startup import frugal
+
+        with frugal():
+            from agent import app  # noqa: F401  # for its effect: it is loaded now
+            from agent.cli.run import run
 
         return run()
     from agent.cli.command import dispatch

@@ -19,7 +19,9 @@ OWN_PREFIX: Final = "tillgate_"
 class Part(BaseModel):
     """A mapping in a fleet file: unknown keys are refused, values are never converted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]

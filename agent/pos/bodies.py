@@ -105,7 +105,7 @@ Metadata = Annotated[dict[str, str], AfterValidator(_metadata)]
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 class TipBody(_Body):

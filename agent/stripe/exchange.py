@@ -83,6 +83,7 @@ class AiohttpExchange:
                 headers=request.headers,
                 allow_redirects=False,
                 proxy=self._proxy,
+                ssl=self._trust() if request.url.startswith("https:") else True,
                 timeout=aiohttp.ClientTimeout(
                     total=request.timeout_s, connect=min(self._connect_s, request.timeout_s)
                 ),
@@ -98,11 +99,16 @@ class AiohttpExchange:
             # the request was read, so neither can we.
             raise NoAnswerError(f"{where}: no complete answer: {_reason(error)}") from error
 
+    def _trust(self) -> ssl.SSLContext:
+        """Whom to believe: the authorities that this system trusts, read for the first request."""
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+            self._tls.set_alpn_protocols(["http/1.1"])
+        return self._tls
+
     def _pool(self) -> aiohttp.ClientSession:
         if self._session is None:  # made on first use: a session belongs to the running loop
-            connector = aiohttp.TCPConnector(
-                ssl=self._tls if self._tls is not None else True, limit=0, keepalive_timeout=_CLOSE_AFTER_S
-            )
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_CLOSE_AFTER_S)
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self._session
 

@@ -39,29 +39,35 @@ Text = Annotated[str, BeforeValidator(_text)]
 Id = Annotated[str, BeforeValidator(_id)]
 
 
-class StripeObject(BaseModel):
-    """Frozen; unknown fields are dropped. `object` is empty where Stripe gave only an id."""
+class Part(BaseModel):
+    """A part of an object: unknown fields are dropped. Validators are built when first used."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(extra="ignore", protected_namespaces=(), defer_build=True)
+
+
+class StripeObject(Part):
+    """Frozen. `object` is empty where Stripe gave only an id."""
+
+    model_config = ConfigDict(frozen=True)
 
     id: str = ""
     object: str = ""
     deleted: bool = False
 
 
-class Tip(BaseModel):
+class Tip(Part):
     """None: tipping off; 0: offered, none chosen (docs.stripe.com/terminal/features/collecting-tips)."""
 
     amount: int | None = None
 
 
-class AmountDetails(BaseModel):
+class AmountDetails(Part):
     """What the amount is made of."""
 
     tip: Tip | None = None
 
 
-class ApiError(BaseModel):
+class ApiError(Part):
     """Why Stripe or the issuer said no. Decide on the codes, never on the message."""
 
     type: Text = ""
@@ -71,10 +77,8 @@ class ApiError(BaseModel):
     charge: Annotated[Text, BeforeValidator(_id)] = ""
 
 
-class CardReceipt(BaseModel):
+class CardReceipt(Part):
     """What a card receipt must or may print (docs.stripe.com/terminal/features/receipts)."""
-
-    model_config = ConfigDict(extra="ignore")
 
     account_type: Text = ""
     application_cryptogram: Text = ""
@@ -87,13 +91,13 @@ class CardReceipt(BaseModel):
     transaction_status_information: Text = ""
 
 
-class Wallet(BaseModel):
+class Wallet(Part):
     """The phone or watch that stood in for the card."""
 
     type: Text = ""
 
 
-class PresentedCard(BaseModel):
+class PresentedCard(Part):
     """A card as the reader saw it: `card_present` or `interac_present`."""
 
     amount_authorized: int | None = None
@@ -109,7 +113,7 @@ class PresentedCard(BaseModel):
     receipt: CardReceipt | None = None
 
 
-class PaymentMethodDetails(BaseModel):
+class PaymentMethodDetails(Part):
     """How it was paid; one of the sections is filled."""
 
     type: Text = ""
@@ -167,13 +171,13 @@ class Refund(StripeObject):
     status: Text = ""
 
 
-class ActionPayment(BaseModel):
+class ActionPayment(Part):
     """The payment an action is about."""
 
     payment_intent: Annotated[PaymentIntent | None, BeforeValidator(_expandable)] = None
 
 
-class ReaderAction(BaseModel):
+class ReaderAction(Part):
     """The one thing a reader does or did last. `status`: in_progress, succeeded, failed."""
 
     type: str
@@ -243,7 +247,7 @@ class Configuration(StripeObject):
         return {**frame, "sections": {n: v for n, v in data.items() if n not in _CONFIGURATION_FRAME}}
 
 
-class ConnectionToken(BaseModel):
+class ConnectionToken(Part):
     """The one-time secret that lets a client SDK connect; never cached, never logged."""
 
     secret: Secret
