@@ -13,9 +13,7 @@ from agent.payments.change import (
     ROW_CHANGES,
     Conflict,
     ConflictError,
-    EventRow,
     Owned,
-    StateRow,
     Write,
     event_row,
     owned_references,
@@ -111,7 +109,7 @@ class Journal:
 
         Raises `IllegalStepError` (our bug), `JournalError` (not on disk) or `ConflictError`.
         """
-        write = self._write(((session, kind, facts),))
+        write = self._step(session, kind, facts, self._now())
         await self._submit(write)
         return write.after[0]
 
@@ -123,7 +121,7 @@ class Journal:
 
     def note(self, session: SessionId, kind: EventKind, facts: Mapping[str, Any]) -> None:
         """Append an event without waiting for the disk: only for what may be lost."""
-        self._hand_over(self._write(((session, kind, facts),)), None)
+        self._hand_over(self._step(session, kind, facts, self._now()), None)
 
     def session(self, session: str) -> Session:
         """The session as it is on disk; raises `UnknownSessionError`, `JournalError`."""
@@ -196,32 +194,42 @@ class Journal:
         return SessionId("ses_" + base64.b32hexencode(raw).decode("ascii").lower())
 
     def _write(self, steps: Sequence[Step]) -> Write:
-        """The change that these steps make, each following what was submitted before it."""
-        heads = self._heads
+        """The change that these steps make together; if one of them is illegal, none was made."""
         at = self._now()
-        after: list[Session] = []
-        events: list[EventRow] = []
-        rows: list[StateRow] = []
-        owns: tuple[Owned, ...] = ()
-        fresh: dict[SessionId, Session] = {}  # nothing counts before every step was found legal
-        for name, kind, facts in steps:
-            head = fresh.get(name) or heads.get(name) or self.session(name)
-            event = Event(name, head.seq + 1, kind, at, facts)
-            session = advance(head, event)
-            after.append(session)
-            events.append(event_row(event))
-            if kind in ROW_CHANGES:
-                rows.append(state_row(head, session))
-            if session.references is not head.references:
-                owns += owned_references(name, session.references.items() - head.references.items())
-            fresh[name] = session
-        heads.update(fresh)
-        return Write(tuple(after), tuple(events), (), tuple(rows), owns)
+        before = {name: self._heads.get(name) for name, _, _ in steps}
+        try:
+            writes = [self._step(*step, at) for step in steps]
+        except BaseException:
+            for name, head in before.items():
+                if head is None:
+                    self._heads.pop(name, None)
+                else:
+                    self._heads[name] = head
+            raise
+        return Write(
+            after=tuple(session for write in writes for session in write.after),
+            events=tuple(row for write in writes for row in write.events),
+            rows=tuple(row for write in writes for row in write.rows),
+            owns=tuple(owned for write in writes for owned in write.owns),
+        )
 
-    async def _submit(self, write: Write) -> None:
+    def _step(self, name: SessionId, kind: EventKind, facts: Mapping[str, Any], at: datetime) -> Write:
+        """The change that one event makes, following what was submitted before it."""
+        head = self._heads.get(name) or self.session(name)
+        event = Event(name, head.seq + 1, kind, at, facts)
+        session = advance(head, event)
+        row = event_row(event)
+        self._heads[name] = session
+        rows = (state_row(head, session),) if kind in ROW_CHANGES else ()
+        owns: tuple[Owned, ...] = ()
+        if session.references is not head.references:
+            owns = owned_references(name, session.references.items() - head.references.items())
+        return Write((session,), (row,), (), rows, owns)
+
+    def _submit(self, write: Write) -> asyncio.Future[None]:
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._hand_over(write, waiter)
-        await waiter
+        return waiter
 
     def _hand_over(self, write: Write, waiter: asyncio.Future[None] | None) -> None:
         if self._closed:
