@@ -30,7 +30,7 @@ class StateFile:
     """One simulator's file; nobody else can have it open at the same time."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._facts: dict[str, str] = {}
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=0.1)
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -73,7 +73,11 @@ class StateFile:
     def save(self, world: World) -> None:
         """Write down what changed since the last time, all or nothing."""
         rings = [account for account in world.accounts.values() if account.keys.changes]
-        if not (world.dirty or rings or world.agenda.changes):
+        facts = {"seed": world.seed, "offset": world.offset, "keys": world.keys, "counter": world.counter}
+        now = {name: json.dumps(value) for name, value in facts.items()}
+        changed = [(name, value) for name, value in now.items() if self._facts.get(name) != value]
+        told = world.dirty or rings or world.agenda.changes
+        if not told and all(name == "counter" for name, _ in changed):  # it only numbered a request
             return
         self._db.execute("BEGIN")
         self._db.executemany(
@@ -99,10 +103,8 @@ class StateFile:
             else:
                 plan = (planned.at, planned.name, planned.account, planned.target, planned.turn, planned.note)
                 self._db.execute("REPLACE INTO happening VALUES (?, ?, ?, ?, ?, ?, ?)", (seq, *plan))
-        facts = {"seed": world.seed, "counter": world.counter, "offset": world.offset, "keys": world.keys}
-        self._db.executemany(
-            "REPLACE INTO fact VALUES (?, ?)", [(name, json.dumps(value)) for name, value in facts.items()]
-        )
+        self._db.executemany("REPLACE INTO fact VALUES (?, ?)", changed)
+        self._facts = now
         self._db.execute("COMMIT")
         world.dirty.clear()
         world.agenda.changes.clear()

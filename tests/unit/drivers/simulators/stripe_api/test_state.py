@@ -88,6 +88,21 @@ async def test_delivered_webhooks_are_remembered(tmp_path: Path, clock: FakeCloc
     again.simulator.close()
 
 
+async def test_a_revoked_key_and_the_clock_are_remembered_at_once(tmp_path: Path, clock: FakeClock) -> None:
+    path = tmp_path / "state"
+    api = start(path, clock)
+    await api.intent()
+    await api.control("/clock", {"advance": 50})
+    await api.control("/keys", {"key": "sk_test_one", "state": "revoked"})
+    for name in ("state", "state-wal"):
+        (tmp_path / f"after-{name}").write_bytes((tmp_path / name).read_bytes())
+    after = start(tmp_path / "after-state", clock)
+    assert after.simulator.world.offset == 50
+    await after.error("GET", "/v1/events", 401)
+    after.simulator.close()
+    api.simulator.close()
+
+
 def test_one_file_serves_one_simulator(tmp_path: Path) -> None:
     path = tmp_path / "state"
     first = StateFile(path)
