@@ -327,7 +327,7 @@ class MortalStore:
             spread=lambda: 0.0,
         )
         desk = self.till.desk = Desk(journal, now=self.now)
-        desk.adopt(
+        desk.lanes.adopt(
             Lane(
                 ReaderConfig(READER, "stripe", {"reader": self._reader}),
                 StripeReader(self._reader, Stripe(client)),
