@@ -22,7 +22,10 @@ def _on_readers(account: Account) -> dict[str, str]:
 
 
 def ledger(world: World, accounts: Iterable[Account]) -> Body:
-    """The books of some accounts; amounts in minor units, totals by currency."""
+    """The books of some accounts; amounts in minor units, totals by currency.
+
+    `presented_at` is when a card was last held to a reader for it, in seconds since 1970.
+    """
     del world
     rows: list[Body] = []
     totals: dict[str, dict[str, int]] = {}
@@ -43,6 +46,7 @@ def ledger(world: World, accounts: Iterable[Account]) -> Body:
                 "prompts_replaced": hidden["prompts_replaced"],
                 "payable_now": intent.id in shown and body["status"] == "requires_payment_method",
                 "reader": hidden["reader"],
+                "presented_at": hidden.get("presented_at"),
                 "charges": hidden["charges"],
                 "metadata": body["metadata"],
             }

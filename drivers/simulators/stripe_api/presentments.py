@@ -61,6 +61,9 @@ def present(world: World, account: Account, reader: Record, card: Card, kind: st
     if hidden["phase"] != actions.WAIT:
         raise ApiError("The reader is not waiting for a payment method.", code="intent_invalid_state")
     hidden["offer"] = {"card": card.number, "kind": kind, "tip": tip}
+    intent = actions.intent_of(account, reader)
+    if intent is not None:
+        intent.hidden["presented_at"] = world.now()
     if world.settings.busy_s > 0:
         hidden["phase"] = actions.BUSY
         hidden["turn"] += 1
