@@ -100,10 +100,7 @@ class Analyser:
         if error is not None:
             found.append(self._error(error, data[error.position :]))
         elif reader.pending:
-            try:
-                parse_apdu(reader.pending)
-            except DecodeError as cut:
-                found.append(self._error(cut, reader.pending))
+            found.append(self._rest(reader.pending))
         return found
 
     def _messages(self, data: bytes) -> list[Notation]:
@@ -117,11 +114,14 @@ class Analyser:
                 return [self._error(error, data)]
             found = [self._message(parse_apdu(part), part) for part in parts]
             if end < len(data):
-                try:
-                    parse_apdu(data[end:])
-                except DecodeError as rest:
-                    found.append(self._error(rest, data[end:]))
+                found.append(self._rest(data[end:]))
             return found
+
+    def _rest(self, data: bytes) -> Notation:
+        try:
+            return self._message(parse_apdu(data), data)
+        except DecodeError as error:
+            return self._error(error, data)
 
     def _message(self, apdu: Apdu, data: bytes) -> Notation:
         command = apdu.command

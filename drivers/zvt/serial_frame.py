@@ -16,7 +16,7 @@ FRAME_MAX = 2 * APDU_MAX
 """Bytes between DLE STX and DLE ETX when every one is doubled; a longer one is noise that never ends."""
 
 GARBAGE_MAX = 256
-"""Bytes outside of frames that are kept for the log; the rest of a storm is dropped."""
+"""Bytes outside of frames that are told at once; a storm of noise comes in pieces of this size."""
 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -129,7 +129,7 @@ class FrameReader:
             self._outside(byte, pieces)
             return
         if self._state is _State.OUTSIDE_DLE:
-            self._after_stray_dle(byte)
+            self._after_stray_dle(byte, pieces)
             return
         self._raw.append(byte)
         match self._state:
@@ -152,15 +152,15 @@ class FrameReader:
             self._flush(pieces)
             pieces.append(Signal.NAK)
         else:
-            self._junk(byte)
+            self._junk(byte, pieces)
 
-    def _after_stray_dle(self, byte: int) -> None:
+    def _after_stray_dle(self, byte: int, pieces: list[Piece]) -> None:
         if byte == STX:
             self._begin(_State.INSIDE, b"\x10\x02")
             return
-        self._junk(DLE)
+        self._junk(DLE, pieces)
         if byte != DLE:
-            self._junk(byte)
+            self._junk(byte, pieces)
             self._begin(_State.OUTSIDE)
 
     def _after_dle(self, byte: int, pieces: list[Piece]) -> None:
@@ -205,9 +205,10 @@ class FrameReader:
         self._apdu.clear()
         self._fault = ""
 
-    def _junk(self, byte: int) -> None:
-        if len(self._garbage) < GARBAGE_MAX:
-            self._garbage.append(byte)
+    def _junk(self, byte: int, pieces: list[Piece]) -> None:
+        self._garbage.append(byte)
+        if len(self._garbage) >= GARBAGE_MAX:
+            self._flush(pieces)
 
     def _flush(self, pieces: list[Piece]) -> None:
         if self._garbage:

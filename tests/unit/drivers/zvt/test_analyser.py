@@ -111,6 +111,8 @@ def test_several_messages_and_the_beginning_of_another() -> None:
     assert [item.get("cmd") for item in shown] == ["8000", "04FF", None]
     assert shown[2]["missing"] == 1
     assert shown[2]["hex"] == "040F0227"
+    unknown = Analyser().line("800000 04FF010A 06060100")
+    assert [item.get("cmd") for item in unknown] == ["8000", "04FF", "0606"]
 
 
 def test_serial_signals_garbage_and_broken_frames() -> None:
