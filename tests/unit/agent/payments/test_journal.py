@@ -115,6 +115,21 @@ class TestRecording:
             await journal.record(one.id, EventKind.ATTEMPT, {"operation": "a", "number": 1, "what": object()})
         assert (await journal.record(one.id, EventKind.PROGRESS, PREPARING)).seq == 3
 
+    async def test_an_illegal_step_keeps_what_was_submitted_before(
+        self, journal: Journal, held: HeldWriter
+    ) -> None:
+        session = await start(journal)
+        journal._writer = held
+        journal.note(session.id, EventKind.PROGRESS, PREPARING)
+        with pytest.raises(IllegalStepError):
+            await journal.record_all(
+                [(session.id, EventKind.PROGRESS, PREPARING), (session.id, EventKind.RESUMED, {})]
+            )
+        journal.note(session.id, EventKind.PROGRESS, PREPARING)
+        held.let(2)
+        assert [event.seq for event in journal.history(session.id)] == [1, 2, 3, 4]
+        assert journal.session(session.id).seq == 4
+
     async def test_a_note_is_not_waited_for(self, journal: Journal) -> None:
         session = await start(journal)
         journal.note(session.id, EventKind.PROGRESS, PREPARING)
