@@ -155,9 +155,12 @@ class Analyser:
                     shown = self._message(parse_apdu(apdu), apdu)
                 except DecodeError as error:
                     shown = self._error(error, None)
-                shown["crc"] = crc(apdu).hex().upper()
                 if self._raw:
                     shown["apdu"] = apdu.hex().upper()
+                elif "error" not in shown:
+                    # what is shown is masked, so its bytes are
+                    shown["apdu"] = compose(shown).hex().upper()
+                shown["crc"] = crc(apdu).hex().upper()
                 return shown
             case BrokenFrame(reason, raw):
                 return self._error(DecodeError(reason, len(raw), "DLE STX, APDU, DLE ETX and its CRC"), raw)

@@ -69,21 +69,22 @@ def parse_apdu(data: bytes) -> Apdu:
     if size is None:
         need = HEADER_LONG if len(data) >= HEADER_SHORT else HEADER_SHORT
         raise IncompleteError(
-            f"message ends inside its header ({len(data)} of {need} bytes)",
+            f"incomplete: message ends inside its header ({len(data)} of {need} bytes)",
             len(data),
             "class, instruction and length",
             need - len(data),
         )
+    header = HEADER_SHORT if data[2] <= SHORT_LENGTH_MAX else HEADER_LONG
     if size > len(data):
         raise IncompleteError(
-            f"length says {size - _header(data)} data bytes, only {len(data) - _header(data)} are there",
+            f"length mismatch: incomplete, {size - header} data bytes announced, {len(data) - header} are there",
             len(data),
             f"{size - len(data)} more bytes",
             size - len(data),
         )
     if size < len(data):
         raise DecodeError(
-            f"length says {size - _header(data)} data bytes, {len(data) - size} more follow",
+            f"length mismatch: {size - header} data bytes announced, {len(data) - size} more follow",
             size,
             "the end of the message",
         )
@@ -97,10 +98,6 @@ def foreign(data: bytes | bytearray, position: int) -> ForeignProtocolError:
         return ForeignProtocolError(protocol, position)
     first = f"{data[0]:02X}"
     return ForeignProtocolError("unknown", position, f"not ZVT: no message begins with byte {first}")
-
-
-def _header(data: bytes) -> int:
-    return HEADER_SHORT if data[2] <= SHORT_LENGTH_MAX else HEADER_LONG
 
 
 class ApduReader:

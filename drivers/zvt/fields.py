@@ -157,7 +157,9 @@ def var_length(data: bytes, position: int, digits: int, end: int) -> int:
         byte = data[offset]
         if not 0xF0 <= byte <= 0xF9:
             kind = "LLVAR" if digits == 2 else "LLLVAR"
-            raise DecodeError(f"{kind} length byte is {byte:02X}", offset, "F0-F9 (one decimal digit)")
+            raise DecodeError(
+                f"{kind} length bytes must be F0-F9, not {byte:02X}", offset, "one decimal digit a byte"
+            )
         length = length * 10 + byte - 0xF0
     return length
 
@@ -200,7 +202,7 @@ def parse_fields(data: bytes, position: int = 0, end: int | None = None) -> tupl
                 and not (number == 0x87 and value == NO_RECEIPT)
             ):
                 raise DecodeError(
-                    f"BMP {number:02X} ({BMPS[number].name}) is not BCD", position, "digits 0-9"
+                    f"non BCD nibble in BMP {number:02X} ({BMPS[number].name})", position, "digits 0-9"
                 )
             fields.append(new(Field, (number, value, 0)))
         elif size == _TLV:

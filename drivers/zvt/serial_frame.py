@@ -193,7 +193,7 @@ class FrameReader:
         if self._fault:
             pieces.append(BrokenFrame(self._fault, raw))
         elif received != expected:
-            reason = f"CRC is {received.hex().upper()}, computed {expected.hex().upper()}"
+            reason = f"bad crc {received.hex().upper()}, computed {expected.hex().upper()}"
             pieces.append(BrokenFrame(reason, raw))
         else:
             pieces.append(Frame(apdu))

@@ -59,7 +59,7 @@ def read_length(data: bytes, position: int, end: int) -> tuple[int, int, int]:
             raise DecodeError("TLV length is cut off", position, "two more length bytes after 82")
         length = data[position] << 8 | data[position + 1]
         return length, position + 2, 3 if length <= 0xFF else 0
-    raise DecodeError(f"invalid TLV length byte {first:02X}", position - 1, "00-7F, 81 nn or 82 hi lo")
+    raise DecodeError(f"BER length {first:02X} is invalid", position - 1, "00-7F, 81 nn or 82 hi lo")
 
 
 def parse_tlv(data: bytes, position: int, end: int, depth: int = 0) -> tuple[Tlv, ...]:

@@ -19,7 +19,11 @@ _PASSWORD_PLACE = param("password", PASSWORD)
 
 @dataclass(frozen=True, slots=True)
 class Registration(Face):
-    """06 00: who we are and how the terminal is to behave. `container` alone already permits TLV."""
+    """06 00: who we are and how the terminal is to behave. `container` alone already permits TLV.
+
+    `receipt_tags` (40) asks for receipt data in 04 0F; `receipt_wishes` (1F04) and `transaction_wishes` (1F05)
+    are bit fields of chapter 9.4.
+    """
 
     password: str
     config: Config
@@ -29,6 +33,9 @@ class Registration(Face):
     max_apdu: int | None = None
     permitted: tuple[int, ...] = ()
     charsets: tuple[int, ...] = ()
+    receipt_tags: bytes | None = None
+    receipt_wishes: bytes | None = None
+    transaction_wishes: bytes | None = None
     sequence: bytes | None = None
     container: bool = False
 
@@ -42,6 +49,9 @@ class Registration(Face):
         tag("max_apdu", number(2), 0x1A),
         tag("permitted", _COMMAND, 0x26, 0x0A, many=True),
         tag("charsets", BYTE, 0x27, 0x14, many=True),
+        tag("receipt_tags", BYTES, 0x40),
+        tag("receipt_wishes", BYTES, 0x1F04),
+        tag("transaction_wishes", BYTES, 0x1F05),
         tag("sequence", BYTES, 0x1F73),
     )
 

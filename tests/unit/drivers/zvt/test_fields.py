@@ -75,7 +75,7 @@ def test_only_money_must_be_digits() -> None:
     assert parse_fields(bytes.fromhex("87FFFF")) == (Field(0x87, b"\xff\xff"),)
     assert parse_fields(bytes.fromhex("0DFFFF")) == (Field(0x0D, b"\xff\xff"),)
     for wire in ("0400000000123A", "490A78"):
-        with pytest.raises(DecodeError, match="not BCD"):
+        with pytest.raises(DecodeError, match="non BCD nibble"):
             parse_fields(bytes.fromhex(wire))
 
 

@@ -73,7 +73,7 @@ def test_a_wrong_crc() -> None:
     wire = bytearray(encode_frame(bytes.fromhex("060F00")))
     wire[-1] ^= 1
     [broken] = read(bytes(wire))
-    assert broken == BrokenFrame("CRC is C632, computed C633", bytes(wire))
+    assert broken == BrokenFrame("bad crc C632, computed C633", bytes(wire))
 
 
 def test_a_dle_that_was_not_doubled_spoils_its_own_frame_only() -> None:
