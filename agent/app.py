@@ -15,13 +15,13 @@ from aiohttp import web
 
 from agent import settings as gateway_settings
 from agent.fleet.contents import LocalContents
-from agent.fleet.roster import NOT_REGISTERED, Roster, roster
+from agent.fleet.fitting import Fitting
+from agent.fleet.roster import Roster, roster
 from agent.fleet.sources import FileSource
 from agent.payments.desk import Desk
-from agent.payments.errors import ReaderBusyError
 from agent.payments.journal import Journal
-from agent.payments.lane import Lane, LanePolicy
-from agent.payments.model import ReaderState, ReaderStatus
+from agent.payments.model import ReaderState
+from agent.payments.policy import LanePolicy
 from agent.pos.http import count_readers, make_app
 from agent.pos.limits import Limits, Rate
 from agent.pos.listening import on_tcp, on_unix
@@ -31,7 +31,7 @@ from agent.pos.tokens import ConnectionToken, TokenIssueError
 from agent.settings import Settings, StripeSettings
 from agent.supervision import Finding, Health, Heartbeat, Notifier
 from drivers import registry
-from drivers.contract import DriverError, ReaderConfig
+from drivers.contract import DriverError
 
 if TYPE_CHECKING:  # loaded where the settings ask for it: a store without Stripe pays nothing for it
     from agent.fleet.reconciler import Reconciler
@@ -39,9 +39,6 @@ if TYPE_CHECKING:  # loaded where the settings ask for it: a store without Strip
     from agent.stripe.exchange import Exchange
 
 log = logging.getLogger(__name__)
-
-REFIT_S = 5.0
-"""How often a reader that could not be exchanged because of a sale is looked at again, in seconds."""
 
 
 def _utc_now() -> datetime:
@@ -71,8 +68,6 @@ class Gateway:
         self._settings = settings
         self._world = world
         self._loop = asyncio.get_running_loop()
-        self.journal = Journal(settings.journal.path, now=world.now, inline=world.inline_journal)
-        self.desk = Desk(self.journal, now=world.now)
         self.tills = TillRegistry(settings.tills_path, now=world.now)
         self.port: int | None = None
         self.ready = asyncio.Event()
@@ -80,10 +75,12 @@ class Gateway:
         self._stripe: Stripe | None = None
         if settings.stripe is not None and exchange is not None:
             self._stripe = self._make_stripe(settings.stripe, exchange)
+        # Last of what can fail: it takes the lock and starts a thread.
+        self.journal = Journal(settings.journal.path, now=world.now, inline=world.inline_journal)
+        self.desk = Desk(self.journal, now=world.now)
         self._services = registry.Services(**({} if self._stripe is None else {"stripe": self._stripe}))
         self.reconciler = self._make_reconciler()
-        self._changed = asyncio.Event()
-        self._broken: dict[str, str] = {}
+        self._fitting = self._make_fitting()
         self._notifier = world.notifier or Notifier.from_environment()
         self._heartbeat = Heartbeat(self._notifier, status=self._status_line, clock=self._clock)
         self._health = self._make_health()
@@ -132,81 +129,29 @@ class Gateway:
             heal=fleet.heal,
             prune=fleet.prune,
             busy=self.desk.busy,
-            changed=lambda _: self._changed.set(),
+            changed=lambda _: self._fitting.changed(),
             clock=self._clock,
         )
 
     def _state_path(self, name: str) -> Path:
         return self._settings.journal.path.with_name(name)
 
-    # -- readers --------------------------------------------------------------------------------------
-
     def _roster(self) -> Roster:
         bindings = {} if self.reconciler is None else self.reconciler.bindings
         return roster(self._source.read().state, bindings, self._settings.location)
 
-    async def _refit(self) -> bool:
-        """Put the declared readers into service, take others out; whether all could be done."""
-        wanted = self._roster()
-        done = True
-        for name, lane in list(self.desk.lanes.items()):
-            if wanted.configs.get(name) != lane.config:
-                try:
-                    await self.desk.retire(name)
-                except ReaderBusyError:
-                    done = False
-        for name, config in wanted.configs.items():
-            if name not in self.desk.lanes:
-                self._adopt(config)
-        for config in self.desk.orphans():
-            self._adopt(config)
-        self.desk.expect(
-            ReaderStatus(
-                name=name,
-                driver=config.driver,
-                location=self._settings.location,
-                state=ReaderState.CONNECTING,
-                since_at=self._world.now(),
-                why=self._broken.get(name, NOT_REGISTERED),
-            )
-            for name, config in {**wanted.waiting, **wanted.configs}.items()
-        )
-        return done
-
-    def _adopt(self, config: ReaderConfig) -> None:
-        try:
-            driver = registry.make(config, self._services)
-        except registry.RegistryError as error:
-            if self._broken.get(config.name) != str(error):
-                log.warning("reader %s cannot be put into service: %s", config.name, error)
-            self._broken[config.name] = str(error)
-            return
-        self._broken.pop(config.name, None)
-        policy = self._world.lane_policy or LanePolicy(
-            payment_timeout_s=self._settings.payments.payment_timeout_s
-        )
-        lane = Lane(
-            config,
-            driver,
+    def _make_fitting(self) -> Fitting:
+        patience_s = self._settings.payments.payment_timeout_s
+        return Fitting(
+            self.desk.lanes,
             self.journal,
+            self._roster,
+            lambda config: registry.make(config, self._services),
             now=self._world.now,
             location=self._settings.location,
-            policy=policy,
+            policy=self._world.lane_policy or LanePolicy(payment_timeout_s=patience_s),
+            interval_s=self._settings.fleet.interval_s,
         )
-        self.desk.adopt(lane)
-        log.info("reader %s (%s) is in service", config.name, config.driver)
-
-    async def _keep_fitted(self) -> None:
-        """Follow the bindings and the files: readers come, go and change between sales."""
-        interval_s = self._settings.fleet.interval_s
-        while True:
-            done = await self._refit()
-            try:
-                async with asyncio.timeout(interval_s if done else REFIT_S):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
-            self._changed.clear()
 
     # -- tokens, health, metrics ----------------------------------------------------------------------
 
@@ -304,15 +249,15 @@ class Gateway:
     # -- life -----------------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set; raises what a bug raised, and `ListenError` when a door cannot open."""
-        if self.reconciler is not None:
-            self.reconciler.restore()
+        """Serve until `stop` is set; raises, in a group, what a bug raised, or `ListenError` for a door."""
         try:
+            if self.reconciler is not None:
+                self.reconciler.restore()
             async with asyncio.TaskGroup() as group:
-                await self._refit()
+                await self._fitting.refit()
                 tasks = [
                     group.create_task(self.desk.run(), name="desk"),
-                    group.create_task(self._keep_fitted(), name="readers"),
+                    group.create_task(self._fitting.run(), name="readers"),
                     group.create_task(self._heartbeat.run(), name="heartbeat"),
                 ]
                 if self.reconciler is not None:
@@ -348,7 +293,7 @@ class Gateway:
         """Give the sales under way a little time; what remains is taken up at the next start."""
         try:
             async with asyncio.timeout(self._settings.payments.shutdown_grace_s):
-                for lane in self.desk.lanes.values():
+                for lane in list(self.desk.lanes.by_name.values()):
                     await lane.idle()
         except TimeoutError:
             log.info("stopping with a sale under way: it is taken up at the next start")

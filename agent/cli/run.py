@@ -38,6 +38,7 @@ def run() -> int:
 def _for_the_admin(error: Exception) -> bool:
     # Named only here, when something has failed: before, they would have to be loaded for nothing.
     from agent.payments.errors import JournalError
+    from agent.pos.listening import ListenError
     from agent.pos.tills import TillRegistryError
 
-    return isinstance(error, (*_ADMINS, JournalError, TillRegistryError))
+    return isinstance(error, (*_ADMINS, JournalError, ListenError, TillRegistryError))
