@@ -77,7 +77,7 @@ def parse_apdu(data: bytes) -> Apdu:
     header = HEADER_SHORT if data[2] <= SHORT_LENGTH_MAX else HEADER_LONG
     if size > len(data):
         raise IncompleteError(
-            f"length mismatch: incomplete, {size - header} data bytes announced, {len(data) - header} are there",
+            f"length mismatch: {size - header} data bytes announced, only {len(data) - header} there",
             len(data),
             f"{size - len(data)} more bytes",
             size - len(data),

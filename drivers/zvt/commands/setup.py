@@ -21,8 +21,8 @@ _PASSWORD_PLACE = param("password", PASSWORD)
 class Registration(Face):
     """06 00: who we are and how the terminal is to behave. `container` alone already permits TLV.
 
-    `receipt_tags` (40) asks for receipt data in 04 0F; `receipt_wishes` (1F04) and `transaction_wishes` (1F05)
-    are bit fields of chapter 9.4.
+    `receipt_tags` (40) asks for receipt data in 04 0F; `receipt_wishes` (1F04) and `transaction_wishes`
+    (1F05) are bit fields of chapter 9.4.
     """
 
     password: str

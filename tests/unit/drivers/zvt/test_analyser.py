@@ -75,6 +75,9 @@ def test_malformed_cases_are_one_error_each(case: dict[str, Any]) -> None:
         assert error["position"] == case["position"]
         assert error["expected"]
         assert compose(error) == bytes.fromhex(line)
+        [hidden] = Analyser(serial=serial).line(line)
+        assert hidden["error"] == error["error"]
+        assert hidden.keys().isdisjoint({"hex", "apdu"})
 
 
 @pytest.mark.parametrize("case", FRAMES, ids=ids(FRAMES))

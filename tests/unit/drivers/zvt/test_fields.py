@@ -99,6 +99,11 @@ def test_fields_that_cannot_be_are_our_mistake(field: Field) -> None:
         encode_fields([field])
 
 
+def test_fields_are_written_in_their_order() -> None:
+    fields = (Field(0x27, b"\x00"), Field(0x8B, b"VISA\0"), Field(0x3C, b"ok"), container(Tlv(0x14, b"\x01")))
+    assert encode_fields(fields) == bytes.fromhex("27008BF0F556495341003CF0F0F26F6B0603140101")
+
+
 def test_too_many_fields_are_noise() -> None:
     with pytest.raises(DecodeError, match="more than"):
         parse_fields(bytes.fromhex("2700") * (FIELDS_MAX + 1))

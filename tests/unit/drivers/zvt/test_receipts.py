@@ -100,6 +100,21 @@ def test_a_receipt_survives_lines(lines: list[Line]) -> None:
     assert [part.ends for part in prints] == [False] * len(lines) + [True]
 
 
+def test_a_long_receipt_is_cut_and_every_block_repeats_the_attribute() -> None:
+    lines = [Line("x" * 40, CENTRED)] * 3
+    blocks = [read_print(block) for block in print_blocks(lines, ReceiptKind.MERCHANT, max_apdu=100)]
+    assert [part.lines for part in blocks] == [(lines[0],), (lines[0],), (lines[0],)]
+    assert [part.ends for part in blocks] == [False, False, True]
+    assert encode(print_blocks(lines[:1], 3, declare_charset=True, properties=1)[0]).endswith(b"\x09\x01\x81")
+
+
+def test_lines_end_with_a_cut() -> None:
+    assert [encode(message).hex().upper() for message in print_lines([Line("A", CENTRED)])] == [
+        "06D1024041",
+        "06D10181",
+    ]
+
+
 def test_a_line_that_fits_nowhere_is_our_mistake() -> None:
     with pytest.raises(LocalProtocolError, match="does not fit"):
         print_blocks([Line("x" * 100)], ReceiptKind.MERCHANT, max_apdu=80)

@@ -158,6 +158,10 @@ def test_of_two_failed_readings_the_one_that_got_further_is_told() -> None:
     with pytest.raises(DecodeError) as without:
         read("06910AAA2402290C101112EEEE")
     assert without.value.position == 11
+    # too short for a password
+    with pytest.raises(DecodeError) as equally:
+        read("069101EE")
+    assert equally.value.reason == "unknown BMP EE"
     # a password is digits
     with pytest.raises(DecodeError):
         read("069103EEEEEE")
