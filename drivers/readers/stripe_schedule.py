@@ -12,23 +12,22 @@ class Phase:
     every_s: float
 
 
-FIRST_S = 5.6
-"""Customers take 4 to 20 s from the prompt to the card; what fails earlier, the dispatch's answer told."""
+FIRST_S = 3.6
+"""Customers take 4 to 20 s from the prompt to the card; a quicker one shall not be kept for long."""
 
 PHASES: Sequence[Phase] = (
-    Phase(9.0, 1.9),
-    Phase(13.0, 1.5),
-    Phase(17.0, 1.2),
-    Phase(24.0, 0.9),
-    Phase(60.0, 1.9),
+    Phase(9.0, 1.99),
+    Phase(13.0, 1.9),
+    Phase(17.0, 1.45),
+    Phase(20.0, 0.75),
+    Phase(60.0, 1.95),
     Phase(float("inf"), 5.0),
 )
 """Looks cost requests that all stores of an account share, so they go where they find most.
 
-A look late in the customers' time is made only for those who still stand there: it is cheap on average,
-so the gaps shrink as the square root of those left (the least mean wait for a given number of looks).
-After that a gap stays under the two seconds of a plain loop; who needs more than a minute is searching for
-a purse and can wait for 5 s.
+A look late in the customers' time is made only for those who still stand there: it is cheap on average, so
+the gaps shrink towards the end of it. Before and after, a gap stays under the two seconds of a plain loop;
+who needs more than a minute is searching for a purse and can wait for 5 s.
 """
 
 
