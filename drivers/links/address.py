@@ -206,6 +206,10 @@ def _network(
         raise AddressError(f"{text!r}: nothing may follow the port but ?KEY=VALUE")
     if not parts.hostname:
         raise AddressError(f"{text!r} names no host, as in {parts.scheme}://192.0.2.7:20007")
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError as error:
+        raise AddressError(f"{text!r}: {parts.hostname!r} cannot be a host's name: {error}") from None
     if not port:
         raise AddressError(f"{text!r} names no port, as in {parts.scheme}://{parts.netloc.rstrip(':')}:20007")
     options = _options(kind.keys, text, parts)

@@ -87,6 +87,7 @@ _CAUSES = {
     errno.EIO: Cause.ABSENT,  # a device node whose device has just been pulled
     errno.EAGAIN: Cause.BUSY,  # flock: another process has the port
     errno.EBUSY: Cause.BUSY,
+    errno.EADDRINUSE: Cause.BUSY,
     errno.EACCES: Cause.DENIED,
     errno.EPERM: Cause.DENIED,
     errno.ENOTTY: Cause.UNSUITED,

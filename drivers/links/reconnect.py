@@ -130,7 +130,8 @@ class Reconnector:
         """
         if link is self._link:
             self._link = None
-            self._forget_timer()
+            if self._steady is not None:
+                self._steady.cancel()
             lived_s = self._turn()
             if loss is not None:
                 self._lost(loss, lived_s)
@@ -146,7 +147,7 @@ class Reconnector:
         level = logging.DEBUG if self._flapping else logging.INFO
         _log.log(
             level,
-            "%s: the link is back after %.1f s, tries that failed: %d (it began with: %s)",
+            "%s: back after %.1f s, tries that failed: %d (first: %s)",
             self._name,
             down_s,
             self._tries,
@@ -178,7 +179,7 @@ class Reconnector:
         elif len(self._losses) >= FLAP_LOSSES:
             self._flapping = True
             _log.warning(
-                "%s: the link flaps: lost %d times in %.0f s, now by: %s; look at cable, power and settings",
+                "%s: flaps: lost %d times in %.0f s, now by: %s; look at cable, power and settings",
                 self._name,
                 len(self._losses),
                 now - self._losses[0],
@@ -192,7 +193,7 @@ class Reconnector:
         if self._flapping:
             self._flapping = False
             self._losses.clear()
-            _log.info("%s: the link has been steady for %.0f s", self._name, STEADY_S)
+            _log.info("%s: steady for %.0f s", self._name, STEADY_S)
 
     def _pause(self, cap_s: float) -> None:
         pause_s = min(cap_s, self._backoff.delay_s(self._pauses, self._random))
@@ -205,11 +206,6 @@ class Reconnector:
         since = self._since if self._since is not None else now
         self._since = now
         return now - since
-
-    def _forget_timer(self) -> None:
-        if self._steady is not None:
-            self._steady.cancel()
-            self._steady = None
 
 
 def _now() -> float:

@@ -32,5 +32,7 @@ async def open_rfc2217(address: Rfc2217Address) -> StreamLink:
         )
     except (OSError, serialx.SerialException) as error:
         cause = cause_of(error) if isinstance(error, OSError) else Cause.UNSUITED
-        raise LinkNotOpenedError(f"cannot open {address}: {error}", cause=cause) from error
+        # serialx gives up by itself after a while, with an exception that says nothing
+        reason = str(error) or "no answer in time"
+        raise LinkNotOpenedError(f"cannot open {address}: {reason}", cause=cause) from error
     return link

@@ -22,6 +22,7 @@ async def open_tcp(address: TcpAddress) -> StreamLink:
     loop = asyncio.get_running_loop()
     try:
         if isinstance(address, TlsAddress):
+            # in a thread: it reads files
             context = await loop.run_in_executor(None, _client_context, address)
             transport, link = await loop.create_connection(
                 lambda: StreamLink(str(address)),
@@ -53,6 +54,8 @@ def _cause(error: OSError) -> Cause:
 
 def _client_context(address: TlsAddress) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=address.ca or None)
+    # Python 3.13 began to demand extensions here that certificates of terminals often lack.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if address.cert:
         # an encrypted key must fail here, not ask on a terminal nobody looks at
         context.load_cert_chain(address.cert, address.key, password=lambda: "")
@@ -74,16 +77,16 @@ def _tune(sock: socket.socket, address: TcpAddress) -> None:
 
 
 class TcpListener:
-    """A listening port; each caller becomes a link. Made by `listen_tcp`."""
+    """A listening port; each caller becomes a link."""
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
+    def __init__(self, host: str, port: int, *, context: ssl.SSLContext | None = None) -> None:
+        """Port 0: any free one, known after `open`. With `context` callers must speak TLS."""
         self.host = host
         self.port = port
         self._context = context
         self._server: asyncio.Server | None = None
         self._callers: deque[StreamLink] = deque()
         self._called = asyncio.Event()
-        self._closed = False
 
     @property
     def address(self) -> TcpAddress:
@@ -118,7 +121,7 @@ class TcpListener:
             self._server = None
 
     async def close(self) -> None:
-        """Refuse callers for good and let go of those nobody accepted."""
+        """Refuse callers and let go of those nobody accepted."""
         await self.shut()
         while self._callers:
             await self._callers.popleft().close()
