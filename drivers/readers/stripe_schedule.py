@@ -16,7 +16,7 @@ FIRST_S = 3.6
 """Customers take 4 to 20 s from the prompt to the card; a quicker one shall not be kept for long."""
 
 PHASES: Sequence[Phase] = (
-    Phase(9.0, 1.99),
+    Phase(9.0, 2.0),
     Phase(13.0, 1.9),
     Phase(17.0, 1.45),
     Phase(20.0, 0.75),
@@ -26,7 +26,7 @@ PHASES: Sequence[Phase] = (
 """Looks cost requests that all stores of an account share, so they go where they find most.
 
 A look late in the customers' time is made only for those who still stand there: it is cheap on average, so
-the gaps shrink towards the end of it. Before and after, a gap stays under the two seconds of a plain loop;
+the gaps shrink towards the end of it. Before and after, a gap stays within the two seconds of a plain loop;
 who needs more than a minute is searching for a purse and can wait for 5 s.
 """
 

@@ -67,7 +67,7 @@ async def test_a_paid_sale_tells_everything_a_till_wants_to_know() -> None:
 async def test_it_takes_one_write_for_each_step_and_no_look_before_the_customer_can_be_ready() -> None:
     store = StripeStore()
     driver = await store.begin()
-    await store.customer(auto_present={"after": 4.5})
+    await store.customer(auto_present={"after": 3.4})
     await pay(driver, Session())
     assert store.stripe.exchange.sent == [
         "POST /v1/payment_intents",
@@ -189,9 +189,9 @@ async def test_a_cancel_that_comes_too_late_lets_a_hold_go() -> None:
 async def test_a_cancel_before_the_first_look_releases_what_is_already_held() -> None:
     store = StripeStore()
     driver = await store.begin()
-    await store.customer(auto_present={"after": 3})
+    await store.customer(auto_present={"after": 2})
     session = Session(capture=Capture.MANUAL)
-    outcome = await canceled_after(driver, session, 4)
+    outcome = await canceled_after(driver, session, 3)
     assert outcome.verdict is Verdict.RELEASED
 
 
