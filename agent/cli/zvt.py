@@ -3,15 +3,17 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent.cli.errors import FAILED
 from agent.cli.output import OutputOption
-from drivers.zvt.analyser import Analyser, compose, read_hex
 from drivers.zvt.charset import DEFAULT, Charset
 from drivers.zvt.errors import DecodeError, ZvtError
+
+if TYPE_CHECKING:
+    from drivers.zvt.analyser import Analyser
 
 SMALLEST_MESSAGE_DIGITS = 6
 """Two bytes of command and one of length: arguments shorter than this are bytes of one message."""
@@ -28,7 +30,7 @@ def register(app_: typer.Typer) -> None:
 def decode(
     messages: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[HEX]...", show_default=False, help="Messages; else lines of stdin."),
+        typer.Argument(metavar="HEX", show_default=False, help="Messages; else lines of stdin."),
     ] = None,
     serial: Annotated[bool, typer.Option("--serial", help="Frames of a serial line, with CRC.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Show card numbers and track data.")] = False,
@@ -42,6 +44,8 @@ def decode(
     output: OutputOption = None,
 ) -> None:
     """Print a JSON object for each message; 1 if any is malformed. Card numbers are masked without --raw."""
+    from drivers.zvt.analyser import Analyser
+
     del output  # JSON lines are the one form that `encode` reads back
     analyser = Analyser(serial=serial, raw=raw, dialogue=dialogue, charset=charset)
     lines = _arguments(messages, serial=serial) if messages else _input_lines()
@@ -57,10 +61,12 @@ def decode(
 def encode(
     objects: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[JSON]...", show_default=False, help="Objects; else lines of stdin."),
+        typer.Argument(metavar="JSON", show_default=False, help="Objects; else lines of stdin."),
     ] = None,
 ) -> None:
     """Print the bytes of each JSON object that `decode` prints, as hexadecimal; 1 if any makes no message."""
+    from drivers.zvt.analyser import compose
+
     failed = False
     for number, line in enumerate(objects or _input_lines(), start=1):
         if not line.strip():
@@ -96,18 +102,22 @@ def _arguments(words: list[str], *, serial: bool) -> list[str]:
 
 
 def _digits(word: str) -> int:
+    from drivers.zvt.analyser import read_hex
+
     try:
         return 2 * len(read_hex(word)[0])
     except DecodeError:
         return SMALLEST_MESSAGE_DIGITS
 
 
-def _each(analyser: Analyser, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+def _each(analyser: "Analyser", lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     for line in lines:
         yield from analyser.line(line)
 
 
-def _stream(analyser: Analyser, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+def _stream(analyser: "Analyser", lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    from drivers.zvt.analyser import read_hex
+
     data = bytearray()
     for line in lines:
         try:

@@ -126,6 +126,10 @@ class ApduReader:
         """Like `feed`, but hands over what was good together with the error that ended the stream."""
         if self._buffer:
             self._buffer += data
+            size = measure(self._buffer)
+            if size is None or len(self._buffer) < size:
+                # not copied for every piece: a receipt may come byte by byte
+                return [], None
             data = bytes(self._buffer)
         frames: list[Apdu] = []
         error: ForeignProtocolError | None = None
