@@ -4,6 +4,7 @@ import ast
 import contextlib
 import io
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import entry_points
@@ -96,6 +97,17 @@ def test_the_map_of_folders_is_right() -> None:
 
 def test_the_picture_of_the_machine_is_the_machine() -> None:
     assert fences(ROOT / "docs" / "architecture.md", "mermaid") == [diagram()]
+
+
+def test_the_storeys_are_those_that_are_checked() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    checked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    for contract in checked["contracts"]:
+        if contract["type"] == "layers":
+            house = re.match(r"\(?(\w+)", contract["layers"][0])
+            assert house is not None
+            storeys = " > ".join(contract["layers"]).replace(f"{house[1]}.", "")
+            assert re.search(rf"^{house[1]}: +{re.escape(storeys)}$", page, re.MULTILINE), storeys
 
 
 def test_the_picture_of_the_demo_shows_what_the_demo_does() -> None:
