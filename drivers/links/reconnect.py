@@ -130,8 +130,8 @@ class Reconnector:
         """
         if link is self._link:
             self._link = None
-            if self._steady is not None:
-                self._steady.cancel()
+            assert self._steady is not None
+            self._steady.cancel()
             lived_s = self._turn()
             if loss is not None:
                 self._lost(loss, lived_s)

@@ -39,7 +39,7 @@ class Kind(StrEnum):
     DELAY = "delay"  # it arrives later, all behind it too
     DROP = "drop"  # it is lost, or some bytes of it
     GARBLE = "garble"  # one byte of it is changed
-    NOISE = "noise"  # bytes nobody sent come before it
+    NOISE = "noise"  # bytes nobody sent come before it or inside
     DUPLICATE = "duplicate"  # it arrives twice
     SPLIT = "split"  # it arrives byte by byte
     COALESCE = "coalesce"  # it arrives together with what comes soon after
@@ -321,10 +321,12 @@ def _effect(rule: Rule, chance: Random, direction: Direction, data: bytes, place
         case Kind.DROP:
             return _written(direction, before + (after[rule.count :] if rule.count else b""))
         case Kind.GARBLE:
-            wrong = bytes((data[somewhere] ^ chance.randrange(1, 256),))
-            return [Write(direction, data[:somewhere] + wrong + data[somewhere + 1 :])]
+            at = min(somewhere, len(data) - 1)
+            wrong = bytes((data[at] ^ chance.randrange(1, 256),))
+            return [Write(direction, data[:at] + wrong + data[at + 1 :])]
         case Kind.NOISE:
-            return [Write(direction, before + chance.randbytes(rule.count or 1) + after)]
+            noise = chance.randbytes(rule.count or 1)
+            return [Write(direction, data[:somewhere] + noise + data[somewhere:])]
         case Kind.DUPLICATE:
             return [Write(direction, data), Write(direction, data)]
         case Kind.SPLIT:

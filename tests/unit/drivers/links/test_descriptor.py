@@ -184,6 +184,24 @@ async def test_a_false_alarm_is_no_loss(wire: Wire) -> None:
     assert await wire.link.receive() == b"x"
 
 
+async def test_a_kernel_that_is_full_from_the_start_is_waited_for(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_write = os.write
+    refusals = [BlockingIOError(), BlockingIOError()]
+
+    def write(fd: int, data: bytes) -> int:
+        if fd == wire.fd and refusals:
+            raise refusals.pop()
+        return real_write(fd, data)
+
+    monkeypatch.setattr(os, "write", write)
+    await wire.link.send(b"abc")
+    assert not refusals
+    assert await wire.read(3) == b"abc"
+    assert not wire.has_writer()
+
+
 async def test_a_port_that_takes_nothing_is_given_up_before_memory_is_full(wire: Wire) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(2):

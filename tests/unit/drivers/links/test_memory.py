@@ -6,6 +6,7 @@ import pytest
 
 from drivers.links.address import MemoryAddress
 from drivers.links.base import Breakable, LinkLostError, LinkNotOpenedError
+from drivers.links.inbox import INBOX_MAX
 from drivers.links.memory import MemoryNetwork, pair
 
 
@@ -16,6 +17,13 @@ async def test_what_one_end_sends_the_other_receives() -> None:
     await other.send(b"down")
     await other.send(b"")
     assert (await other.receive(), await one.receive()) == (b"up", b"down")
+
+
+async def test_nothing_waits_however_much_is_sent() -> None:
+    one, other = pair()
+    for _ in range(3):
+        await one.send(bytes(INBOX_MAX))
+    assert len(await other.receive()) == 3 * INBOX_MAX
 
 
 async def test_closing_is_seen_after_the_last_bytes() -> None:
