@@ -55,6 +55,7 @@ class Lane:
         self._chance = chance
         self._info: ReaderInfo | None = None
         self._reached = False
+        self._misses = 0
         self._reaching = asyncio.Lock()
         self._queue: asyncio.Queue[SessionId] = asyncio.Queue()
         self._early: list[Session] = []  # offered before the lane ran
@@ -131,14 +132,25 @@ class Lane:
             if self._reached:
                 return
             try:
-                async with asyncio.timeout(self._policy.open_timeout_s):
-                    self._info = await self._driver.open()
-            except TimeoutError as error:
-                raise NotStartedError(
-                    f"reader {self._config.name} did not answer within {self._policy.open_timeout_s:g} s",
-                    code="reader_unreachable",
-                ) from error
-            self._reached = True
+                await self._open()
+            except DriverError as error:
+                level = logging.DEBUG if self._misses else logging.WARNING
+                log.log(level, "reader %s cannot be reached: %s", self._config.name, error)
+                self._misses += 1
+                raise
+            if self._misses:
+                log.info("reader %s is back after %d tries", self._config.name, self._misses)
+            self._reached, self._misses = True, 0
+
+    async def _open(self) -> None:
+        try:
+            async with asyncio.timeout(self._policy.open_timeout_s):
+                self._info = await self._driver.open()
+        except TimeoutError as error:
+            raise NotStartedError(
+                f"reader {self._config.name} did not answer within {self._policy.open_timeout_s:g} s",
+                code="reader_unreachable",
+            ) from error
 
     def lost(self) -> None:
         """Something went wrong with the reader: it must be reached anew before it serves again."""
@@ -224,19 +236,15 @@ class Lane:
 
     async def _keep_reaching(self) -> None:
         """Try to reach the reader until it answers or a session wants it now."""
-        tries = 0
         self._wanted.clear()
         while not self._reached and self._queue.empty():
-            try:
-                await self.reach()
-            except DriverError as error:
-                level = logging.DEBUG if tries else logging.WARNING
-                log.log(level, "reader %s cannot be reached: %s", self._config.name, error)
-                self.show(ReaderState.OFFLINE, str(error))
-                await self._pause(self._policy.reach.delay_s(tries, self._chance))
-                tries += 1
-        if tries and self._reached:
-            log.info("reader %s is back after %d tries", self._config.name, tries)
+            if self._misses:
+                await self._pause(self._policy.reach.delay_s(self._misses - 1, self._chance))
+            if self._queue.empty():
+                try:
+                    await self.reach()
+                except DriverError as error:
+                    self.show(ReaderState.OFFLINE, str(error))
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when somebody wants the reader."""
