@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import unquote
 
 import pytest
@@ -28,6 +28,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], key=lambda page: page.relative_to(ROOT).as_posix()
 )
+NO_SETTING = re.compile(r"fleet\.(drift|contested)|.*\.(yaml|db|db-\w+)")
+"""Parts of the health document, and files, that look like settings."""
+
 GUARANTEES = ROOT / "docs" / "guarantees.md"
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -199,6 +202,42 @@ def test_every_verb_and_option_exists(page: Path) -> None:
             assert not set(options) - known, line
     finally:
         choose(Options())
+
+
+def every_option() -> set[str]:
+    found: set[str] = set()
+    waiting: list[Any] = [get_command(build())]
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        found |= {name for each in command.params for name in [*each.opts, *each.secondary_opts]}
+    helps = [simulator_help(point.name) for point in entry_points(group="tillgate.simulators")]
+    return found | {name for text in helps for name in re.findall(r"--[a-z-]+", text)}
+
+
+def test_every_option_that_is_named_alone_exists() -> None:
+    known = every_option()
+    named = [
+        (page.name, option)
+        for page in PAGES
+        for code in _CODE.findall(prose(page))
+        for option in re.findall(r"^--[a-z-]+", code)
+    ]
+    assert named
+    assert [each for each in named if each[1] not in known] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_every_setting_that_is_named_exists(page: Path) -> None:
+    for code in _CODE.findall(prose(page)):
+        words = code.partition(":")[0].split(".")
+        if len(words) > 1 and words[0] in settings.Settings.model_fields and not NO_SETTING.fullmatch(code):
+            model: Any = settings.Settings
+            for word in words:
+                assert word in model.model_fields, f"gateway.yaml has no {code}"
+                kind = model.model_fields[word].annotation
+                inside = [each for each in [kind, *get_args(kind)] if hasattr(each, "model_fields")]
+                model = inside[0] if inside else model
 
 
 # -- examples ---------------------------------------------------------------------------------------------
