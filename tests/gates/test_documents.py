@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], key=lambda page: page.relative_to(ROOT).as_posix()
 )
-NO_SETTING = re.compile(r"fleet\.(drift|contested)|.*\.(yaml|db|db-\w+)")
+NO_SETTING = re.compile(r"fleet\.(drift|contested)|.*\.(yaml|db(-\w+|\.lock)?)")
 """Parts of the health document, and files, that look like settings."""
 
 GUARANTEES = ROOT / "docs" / "guarantees.md"
