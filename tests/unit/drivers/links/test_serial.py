@@ -1,6 +1,7 @@
 """Tests of serial ports, on ptys: the real path through pyserial, with the real clock."""
 
 import asyncio
+import fcntl
 import termios
 import threading
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ from drivers.links import serial
 from drivers.links.address import SerialAddress
 from drivers.links.base import LinkLostError, LinkNotOpenedError
 from drivers.links.serial import open_serial
-from drivers.simulators.pty import PtyListener
+from drivers.simulators.pty import PtyLink, PtyListener
 from tests.unit.drivers.links.descriptors import open_descriptors
 
 pytestmark = pytest.mark.real_time
@@ -78,6 +79,20 @@ async def test_a_port_is_ours_alone_while_it_is_open(port: PtyListener) -> None:
     again = await open_serial(port.address)
     again.abort()
     await (await open_serial(port.address)).close()
+
+
+async def test_programs_that_do_not_ask_are_kept_out_too_and_only_so_long(port: PtyListener) -> None:
+    device = await port.accept()
+    link = await open_serial(port.address)
+    assert is_claimed(device)
+    await link.close()
+    assert not is_claimed(device)
+
+
+def is_claimed(device: PtyLink) -> bool:
+    tiocgexcl = 0x80045440  # Linux; the termios module does not have it
+    answer: bytes = fcntl.ioctl(device._slave, tiocgexcl, bytes(4))
+    return any(answer)
 
 
 async def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
