@@ -1,0 +1,211 @@
+"""What is measured, part by part. Each part runs both sides and gives figures with their targets."""
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench import clockwork, journal, live
+from bench.customers import AT_ONCE, OTHERS, USUAL, Customers
+from bench.figures import Figure, quantile, spread
+from bench.processes import python
+from bench.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured."""
+
+    starts: int = 7
+    idle_s: float = 65.0  # a minute holds one of everything that happens by itself
+    customers: int = 1000  # on virtual time, in each crowd
+    readers: int = 40
+    paced: int = 3  # sales on each reader, in real time
+    rush_readers: int = 32
+    rush: int = 30
+    rounds: int = 5
+
+
+QUICK = Effort(starts=3, idle_s=10.0, customers=150, readers=12, paced=1, rush=10, rounds=2)
+
+INTERVAL_S = 2.0
+"""Between two looks of the script, as practised."""
+
+STARTED_S = 0.5
+MEMORY_MB = 50.0
+IDLE_SHARE = 0.05
+OWN_MS = 5.0
+SALES_PER_S = 200.0
+
+
+def start(folder: Path, effort: Effort) -> Sequence[Figure]:
+    """From exec to READY=1: a store with smart readers that were found before, and one without Stripe."""
+    took: dict[str, list[float]] = {"smart readers": [], "no Stripe": []}
+    with python("bench.witness", log=folder / "stripe.log") as stripe:
+        url = stripe.line()
+        smart = Store(folder / "smart", stripe_url=url, readers=3)
+        stores = {"smart readers": smart, "no Stripe": Store(folder / "plain")}
+        with smart.started():
+            smart.wait_for_readers()
+        for number in range(effort.starts + 1):
+            for name, store in stores.items():
+                with store.started() as (_, seconds):
+                    if number:  # the first start of each only fills the caches
+                        took[name].append(seconds)
+    return [
+        Figure(
+            f"exec to READY, {name}",
+            median(each),
+            "s",
+            most=STARTED_S,
+            note=f"{len(each)} starts, noise {spread(each):.0%}",
+        )
+        for name, each in took.items()
+    ]
+
+
+def idle(folder: Path, effort: Effort) -> Sequence[Figure]:
+    """A daemon that nobody asks anything."""
+    figures = []
+    with ExitStack() as stack:
+        stripe = stack.enter_context(python("bench.witness", log=folder / "stripe.log"))
+        smart = Store(folder / "smart", stripe_url=stripe.line(), readers=3)
+        plain = Store(folder / "plain")
+        running = {
+            "smart readers": stack.enter_context(smart.started())[0],
+            "no Stripe": stack.enter_context(plain.started())[0],
+        }
+        smart.wait_for_readers()
+        time.sleep(2.0)  # the first reconciliation ends
+        before = {name: process.cpu_s() for name, process in running.items()}
+        time.sleep(effort.idle_s)
+        for name, process in running.items():
+            share = (process.cpu_s() - before[name]) / effort.idle_s * 100.0
+            memory = process.memory_mb()
+            note = f"anonymous {memory['anonymous']:.1f}, files {memory['files']:.1f}"
+            figures += [
+                Figure(f"idle RSS, {name}", memory["rss"], "MiB", most=MEMORY_MB, note=note),
+                Figure(f"idle CPU, {name}", share, "%", most=IDLE_SHARE, note=f"{effort.idle_s:.0f} s"),
+            ]
+    return figures
+
+
+def append(folder: Path, effort: Effort) -> Sequence[Figure]:
+    """The journal beside a bare, fsync'd SQLite commit (`bench.journal`)."""
+    found = journal.measure(folder, rounds=effort.rounds)
+    return [
+        Figure("journal append p50", found.append_p50_us, "us", beside=found.bare_p50_us),
+        Figure("append p50 / bare commit", found.p50_ratio, "x", most=2.5),
+        Figure("appends/s, 32 sessions at once", found.appends_per_s, "1/s", beside=found.bare_per_s),
+        Figure("throughput / bare commits", found.throughput_ratio, "x", least=10.0),
+        Figure("CPU per append", found.cpu_per_append_us, "us"),
+    ]
+
+
+def wait(_folder: Path, effort: Effort) -> Sequence[Figure]:
+    """From card presented to till knows, on virtual time, for the usual customers and for others."""
+    figures: list[Figure] = []
+    for name, customers in {"usual": USUAL, **OTHERS}.items():
+        figures += _waits(
+            f"{name} customers ({customers})", customers, effort.customers, usual=name == "usual"
+        )
+    return figures
+
+
+def _waits(label: str, customers: Customers, sales: int, *, usual: bool) -> Sequence[Figure]:
+    ours = clockwork.gateway(customers, sales, seed=1)
+    theirs = clockwork.script(customers, sales, seed=1, interval_s=INTERVAL_S)
+    faster = clockwork.script(customers, sales, seed=1, interval_s=INTERVAL_S / 2)
+    figures: list[Figure] = []
+    for share, word, factor in ((0.5, "p50", 0.75), (0.99, "p99", 1.0)):
+        beside = quantile(theirs.waits_s, share)
+        figures.append(
+            Figure(
+                f"{label}, till knows, {word}",
+                quantile(ours.waits_s, share),
+                "s",
+                beside=beside,
+                most=factor * beside if usual else None,
+                note=f"a 1 s loop: {quantile(faster.waits_s, share):.2f} s",
+            )
+        )
+    note = f"a 1 s loop: {faster.calls:.1f}"
+    most = theirs.calls if usual else None
+    calls = Figure(f"{label}, calls per sale", ours.calls, "", beside=theirs.calls, most=most, note=note)
+    return [*figures, calls]
+
+
+def paced(folder: Path, effort: Effort) -> Sequence[Figure]:
+    """The usual customers in real time, over sockets, both sellers side by side."""
+    with live.staged(folder, effort.readers, interval_s=INTERVAL_S) as stage:
+        crowd = stage.crowd(USUAL, effort.paced, sellers=("gateway", "script"), follow="events")
+        polled = stage.crowd(USUAL, 1, sellers=("gateway",), follow="polls")["gateway"]
+    ours, theirs = crowd["gateway"], crowd["script"]
+    note = f"{ours.count} sales"
+    waits = [
+        Figure(
+            f"till knows, {word}",
+            quantile(ours.waits_s, share),
+            "s",
+            beside=quantile(theirs.waits_s, share),
+            note=note,
+        )
+        for share, word in ((0.5, "p50"), (0.99, "p99"))
+    ]
+    own = [
+        Figure(f"own part, {word}", quantile(ours.own_s, share) * 1e3, "ms", most=most, note=note)
+        for share, word, most in ((0.5, "p50", None), (0.99, "p99", OWN_MS))
+    ]
+    return [
+        *waits,
+        Figure("calls per sale", ours.calls, "", beside=theirs.calls),
+        *own,
+        Figure("CPU per sale", ours.cpu_ms, "ms", beside=theirs.cpu_ms, note="tills listen to events"),
+        Figure("CPU per sale / script's", ours.cpu_ms / theirs.cpu_ms, "x", most=0.5),
+        Figure("CPU per sale, tills that poll", polled.cpu_ms, "ms", note=f"{polled.count} sales"),
+    ]
+
+
+def rush(folder: Path, effort: Effort) -> Sequence[Figure]:
+    """Customers who hold the card there already, on 32 readers: rounds of both sellers in turn."""
+    ours, theirs = [], []
+    with live.staged(folder, effort.rush_readers) as stage:
+        for _ in range(effort.rounds):
+            ours.append(stage.crowd(AT_ONCE, effort.rush, sellers=("gateway",), follow="events")["gateway"])
+            theirs.append(stage.crowd(AT_ONCE, effort.rush, sellers=("script",))["script"])
+    rates = [each.per_s for each in ours]
+    costs = [each.cpu_ms for each in ours]
+    beside = median(each.cpu_ms for each in theirs)
+    return [
+        Figure(
+            "sales/s, 32 readers",
+            median(rates),
+            "1/s",
+            beside=median(each.per_s for each in theirs),
+            least=SALES_PER_S,
+            note=f"{effort.rounds} rounds, noise {spread(rates):.0%}, best {max(rates):.0f}",
+        ),
+        Figure("CPU per sale", median(costs), "ms", beside=beside, note=f"noise {spread(costs):.0%}"),
+        Figure("calls per sale", ours[0].calls, "", beside=theirs[0].calls),
+    ]
+
+
+Part = Callable[[Path, Effort], Sequence[Figure]]
+
+PARTS: Mapping[str, Part] = {
+    "start": start,
+    "idle": idle,
+    "journal": append,
+    "wait": wait,
+    "paced": paced,
+    "rush": rush,
+}
+
+
+def run(name: str, effort: Effort, place: Path | None = None) -> Sequence[Figure]:
+    """One part in a folder of its own below `place`."""
+    with tempfile.TemporaryDirectory(prefix=f"bench-{name}-", dir=place) as folder:
+        return PARTS[name](Path(folder), effort)
