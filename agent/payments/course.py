@@ -85,11 +85,11 @@ class Course:
     async def run(self, keep: Callable[[Session], bool] = lambda _: True) -> Session:
         """Go on until nothing is left to be done, or until `keep` says that it goes on elsewhere."""
         troubles = 0
-        stepped, on_reader = False, False
+        stepped, holds = False, False
         while True:
             try:
                 session = self._journal.session(self._name)
-                on_reader = session.on_reader
+                holds = session.on_reader and session.state.holds_reader
                 if not session.needs_lane or not keep(session):
                     break
                 await self._step(session)
@@ -98,27 +98,26 @@ class Course:
                 # Nothing is told or sent until the disk works; then the owner of the truth is asked.
                 level = logging.DEBUG if troubles else logging.ERROR
                 log.log(level, "session %s cannot be written down: %s", self._name, error)
-                if on_reader:
+                if holds:
                     self._reader.show(ReaderState.IN_DOUBT, f"the journal cannot be written: {error}")
                 await asyncio.sleep(self._policy.store.delay_s(troubles, self._chance))
                 troubles += 1
-            except IllegalStepError:
-                if not await self._overtaken():
-                    raise
+            except IllegalStepError as error:
                 stepped = True
+                await self._overtaken(error)
         if stepped and session.state.ended:
             _say_how_it_ended(session)
         return session
 
-    async def _overtaken(self) -> bool:
-        """Whether somebody else's word has ended the session under our hands."""
-        with suppress(TimeoutError, JournalError):
+    async def _overtaken(self, error: IllegalStepError) -> None:
+        """Wait until somebody else's word has ended the session under our hands; nobody's: it was our bug."""
+        try:
             async with asyncio.timeout(OVERTAKEN_S):
                 session = self._journal.session(self._name)
                 while session.needs_lane:
                     session = await self._journal.changed(session.id, session.seq)
-            return True
-        return False
+        except TimeoutError:
+            raise error from None
 
     async def _step(self, session: Session) -> None:
         if session.state is State.OPENED:
@@ -195,7 +194,7 @@ class Course:
                 self._reader.lost()
                 verdict = Verdict.CANCELED if canceled else Verdict.FAILED
                 await self._conclude(session, Outcome(verdict, code=result.code, message=str(result)))
-            case DriverError():
+            case _:
                 self._reader.lost()
                 log.warning("session %s is in doubt: %s", session.id, result)
                 await self._doubt(session, result.code, str(result))
@@ -207,7 +206,7 @@ class Course:
         self._show_doubt(session, message)
 
     def _show_doubt(self, session: Session, message: str) -> None:
-        if session.on_reader:
+        if session.on_reader and session.state.holds_reader:
             self._reader.show(ReaderState.IN_DOUBT, f"session {session.id}: {message}")
 
     async def _inquire(self, session: Session) -> None:
@@ -219,7 +218,10 @@ class Course:
         except DriverError as error:
             self._reader.lost()
             await self._rest(session, error.code, str(error), session.checks)
-            return
+        else:
+            await self._judge(session, outcome)
+
+    async def _judge(self, session: Session, outcome: Outcome) -> None:
         refund = session.order.kind is Kind.REFUND
         # Somebody may have asked for the end while we asked.
         canceled = bool(self._journal.session(session.id).cancel_asked)
@@ -248,9 +250,9 @@ class Course:
         if self._resumes > self._rests:
             self._rests += 1
             await self._rest(session, outcome.code, outcome.message, self._rests)
-            return
-        self._resumes += 1
-        await self._drive(await self._journal.record(session.id, EventKind.RESUMED))
+        else:
+            self._resumes += 1
+            await self._drive(await self._journal.record(session.id, EventKind.RESUMED))
 
     async def _promise(self, session: Session, settlement: Settlement) -> None:
         await self._journal.record(session.id, EventKind.SETTLING, {"settlement": settlement.value})
@@ -259,22 +261,21 @@ class Course:
         """Capture, release or reverse until there is an answer; the promise is already on disk."""
         await self._try_to_reach(session)
         report = JournalReport(self._journal, session.id)
-        held = session.state is State.AUTHORIZED
         try:
             outcome = await self._driver.settle(session.request(), decision, report)
         except RefusedError as error:
-            if not held:
+            if session.state is State.AUTHORIZED:
+                await self._conclude(session, _still_held(session, error))
+            else:
                 await self._rest(session, error.code, str(error), session.checks)
-                return
-            outcome = _still_held(session, error)
         except DriverError as error:
             self._reader.lost()
             await self._rest(session, error.code, str(error), session.checks)
-            return
-        if outcome.verdict in {Verdict.PENDING, Verdict.UNKNOWN}:
-            await self._rest(session, outcome.code or "settling", outcome.message, session.checks)
         else:
-            await self._conclude(session, outcome)
+            if outcome.verdict in {Verdict.PENDING, Verdict.UNKNOWN}:
+                await self._rest(session, outcome.code or "settling", outcome.message, session.checks)
+            else:
+                await self._conclude(session, outcome)
 
     async def _conclude(self, session: Session, outcome: Outcome) -> Session:
         if session.state is State.AUTHORIZED and outcome.verdict not in _AFTER_A_HOLD:

@@ -229,6 +229,7 @@ class Lane:
                 if self._queue.empty():
                     self.show(ReaderState.READY, "")
             self._current = await self._queue.get()
+            self.show(ReaderState.BUSY, f"session {self._current}")
             try:
                 await self._look_after(self._current)
             finally:
@@ -266,10 +267,8 @@ class Lane:
     async def _look_after(self, name: SessionId) -> None:
         """On the reader; what does not need it any more goes on beside it."""
         session = await self._course(name).run(self._needs_reader)
-        if session.needs_lane:
-            self._look_after_beside(name)
-        else:
-            self._release(name)
+        go_on = self._look_after_beside if session.needs_lane else self._release
+        go_on(name)
 
     def _look_after_beside(self, name: SessionId) -> None:
         assert self._group is not None

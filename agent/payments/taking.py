@@ -65,12 +65,8 @@ class Taking:
 
     async def _pass_on_cancel(self) -> None:
         """Wait until somebody wants the end, or for the deadline; then ask the driver until it hears."""
+        await self._wished()
         name = self._session.id
-        if not await self._wished():
-            try:
-                await self._journal.record(name, EventKind.CANCEL_ASKED, {"by": "timeout"})
-            except JournalError as error:
-                log.warning("the end of session %s cannot be written down: %s", name, error)
         with suppress(JournalError):
             self._journal.note(name, EventKind.PROGRESS, {"step": Progress.CANCELING.value})
         tries = 0
@@ -83,16 +79,22 @@ class Taking:
             await asyncio.sleep(self._policy.check.delay_s(tries, self._chance))
             tries += 1
 
-    async def _wished(self) -> bool:
-        """True as soon as somebody wants the end, False when the customer's time is over."""
+    async def _wished(self) -> None:
+        """Returns as soon as somebody wants the end, or when the customer's time is over."""
         known = self._session
         try:
             async with asyncio.timeout(max(0.0, self._left_s(known))):
                 while not known.cancel_asked:
                     known = await self._changed(known)
         except TimeoutError:
-            return False
-        return True
+            await self._time_is_over()
+
+    async def _time_is_over(self) -> None:
+        name = self._session.id
+        try:
+            await self._journal.record(name, EventKind.CANCEL_ASKED, {"by": "timeout"})
+        except JournalError as error:
+            log.warning("the end of session %s cannot be written down: %s", name, error)
 
     async def _changed(self, known: Session) -> Session:
         try:

@@ -158,11 +158,15 @@ class NoReport:
         raise AssertionError("a question changes nothing")
 
 
+def config(name: str = "r1", driver: str = "fake", **options: str) -> ReaderConfig:
+    return ReaderConfig(ReaderName(name), driver, options)
+
+
 @dataclass
 class FakeReader:
     """What a course sees of its lane."""
 
-    config: ReaderConfig = field(default_factory=lambda: config())
+    config: ReaderConfig = field(default_factory=config)
     faults: deque[DriverError] = field(default_factory=deque)
     shown: list[tuple[ReaderState, str]] = field(default_factory=list)
     reaches: int = 0
@@ -219,10 +223,6 @@ class TroubledWriter:
             return left >= 0
 
         self.refuse = refuse
-
-
-def config(name: str = "r1", driver: str = "fake", **options: str) -> ReaderConfig:
-    return ReaderConfig(ReaderName(name), driver, options)
 
 
 def open_journal(folder: Path) -> Journal:

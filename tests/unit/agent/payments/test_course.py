@@ -85,7 +85,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     journal.close()
 
 
-# -- beginning ------------------------------------------------------------------------------------------------
+# -- beginning -------------------------------------------------------------------------------------
 
 
 async def test_a_sale_is_begun_paid_and_told_in_one_line(
@@ -148,7 +148,7 @@ async def test_what_needs_no_device_does_not_wait_for_it(scene: Scene) -> None:
     assert scene.journal.session(sale.id).amount_refunded == 300
 
 
-# -- what the driver says -------------------------------------------------------------------------------------
+# -- what the driver says --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("canceled", [False, True])
@@ -222,7 +222,7 @@ async def test_a_cancel_still_on_its_way_to_the_disk_counts_too(scene: Scene) ->
     assert scene.kinds(session)[2:] == ["cancel_asked", "concluded", "settling", "concluded"]
 
 
-# -- doubt ----------------------------------------------------------------------------------------------------
+# -- doubt -----------------------------------------------------------------------------------------
 
 
 async def test_a_session_of_an_earlier_life_is_asked_about(scene: Scene) -> None:
@@ -303,7 +303,7 @@ async def test_a_withdrawal_is_repeated_until_it_is_answered(scene: Scene) -> No
     assert {each.settlement for each in scene.driver.decisions} == {Settlement.RELEASE}
 
 
-# -- settling -------------------------------------------------------------------------------------------------
+# -- settling --------------------------------------------------------------------------------------
 
 
 async def settling(scene: Scene, settlement: str = "capture", **facts: object) -> Session:
@@ -343,7 +343,7 @@ async def test_a_capture_goes_on_when_its_session_is_taken_elsewhere(scene: Scen
     assert scene.driver.calls == []
 
 
-# -- trouble with the disk, and with others -------------------------------------------------------------------
+# -- trouble with the disk, and with others --------------------------------------------------------
 
 
 async def test_what_cannot_be_written_is_not_told_and_is_asked_when_the_disk_works(
