@@ -130,6 +130,7 @@ async def change_baud_rate(job: Job) -> None:
     job.accept()
     await job.pause_silently(BAUD_S)
     job.device.baud_rate = rate
+    job.device.speed_was_set = True
 
 
 async def change_password(job: Job) -> None:

@@ -40,12 +40,14 @@ class Conversation:
         begin: Callable[["Conversation", Message], Coroutine[Any, Any, None]],
         *,
         serial: bool,
+        speed: Callable[[], int] | None = None,
     ) -> None:
         self.device = device
         self.line = Line(link, device.profile.framing, serial=serial, failed=self._unanswered)
         self.dialogue = self._new_dialogue()
         self.gone = False
         self._begin = begin
+        self._speed = speed
         self._waiter: asyncio.Future[Answered] | None = None
         self._job: asyncio.Task[None] | None = None
         self._heard_at = 0.0
@@ -140,7 +142,7 @@ class Conversation:
             data = await self.line.receive()
             if data is None:
                 return
-            if self.device.silent:
+            if self.device.silent or self._out_of_tune():
                 continue
             self._heard_at = asyncio.get_running_loop().time()
             try:
@@ -153,6 +155,12 @@ class Conversation:
                     self.hang_up()
                 else:
                     self._unanswered()
+
+    def _out_of_tune(self) -> bool:
+        """Whether the bytes came at another rate than 08 40 has set: then they are none."""
+        if self._speed is None or not self.device.speed_was_set:
+            return False
+        return self._speed() != self.device.baud_rate
 
     def _on(self, event: Event, group: asyncio.TaskGroup) -> None:
         match event:
@@ -181,6 +189,8 @@ class Conversation:
 
     def _lost(self) -> None:
         self.gone = True
+        # whoever waits for a key waits for nobody now
+        self.device.pressed.set()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(NoAnswerError("the link is gone"))
 

@@ -75,6 +75,8 @@ class Device:
         self.card_inserted = False
         self.rebooted = False
         self.baud_rate = FACTORY_BAUD
+        self.speed_was_set = False
+        """Whether 08 40 was ever used: only then is a line at the wrong rate not understood."""
         self.task: Task | None = None
         self.callers: set[Caller] = set()
         self._clock = clock

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import NoReturn
 
 from drivers.simulators.zvt_terminal.conversation import T3_S, Conversation, NoAnswerError
@@ -9,7 +10,9 @@ from drivers.simulators.zvt_terminal.device import Device
 from drivers.simulators.zvt_terminal.profiles import Loss
 from drivers.zvt import results
 from drivers.zvt.commands import table
+from drivers.zvt.commands.codec import encode
 from drivers.zvt.commands.reports import Abort, IntermediateStatus
+from drivers.zvt.fields import CONTAINER
 from drivers.zvt.message import Message
 from drivers.zvt.permits import Permits
 from drivers.zvt.statuses import intermediate_text
@@ -20,6 +23,12 @@ KEEP_ALIVE_S = 10.0
 
 LAST_WORDS_S = 0.05
 """How long bytes take to leave before the power fails; no register answers as fast."""
+
+STAMP_SIZE = 10
+"""Bytes that tag 1F73 may add to a message."""
+
+ESSENTIAL = frozenset({0x27, 0x04, 0x0B, 0x29, 0x87})
+"""Fields of 04 0F that tell one transaction from another."""
 
 
 class EndedError(Exception):
@@ -94,17 +103,28 @@ class Job:
 
     async def tell(self, message: Message, within_s: float = T3_S) -> Answered:
         """Tell or ask something. Errors: `NoAnswerError`."""
-        return await self.conversation.ask(message, within_s)
+        return await self.conversation.ask(self._fit(message), within_s)
 
     async def complete(self, message: Message | None = None) -> None:
         """06 0F. Errors: `NoAnswerError`."""
-        await self.conversation.complete(Message(table.COMPLETION) if message is None else message)
+        given = Message(table.COMPLETION) if message is None else message
+        await self.conversation.complete(self._fit(given))
 
     async def abort(self, message: Message | int) -> None:
         """06 1E. Errors: `NoAnswerError`."""
         if isinstance(message, int):
             message = Abort(message).to_message()
         await self.conversation.abort(message)
+
+    def _fit(self, message: Message) -> Message:
+        """The message, or what of it a register takes that announced little room (tag 1A)."""
+        limit = self.permits.max_apdu
+        if limit is None or len(encode(message)) + STAMP_SIZE <= limit:
+            return message
+        shorter = replace(message, fields=tuple(field for field in message.fields if field.id != CONTAINER))
+        if len(encode(shorter)) + STAMP_SIZE <= limit:
+            return shorter
+        return replace(message, fields=tuple(field for field in message.fields if field.id in ESSENTIAL))
 
     async def progress(self, status: int, minutes: int | None = None) -> None:
         """04 FF, if the register wants it. Errors: `NoAnswerError`, unless the job goes on without it."""

@@ -1,6 +1,7 @@
 """The commands that move money (PA00P015 chapters 2.2, 2.8 to 2.14)."""
 
 from drivers.simulators.zvt_terminal import sale
+from drivers.simulators.zvt_terminal.conversation import NoAnswerError
 from drivers.simulators.zvt_terminal.device import Device
 from drivers.simulators.zvt_terminal.job import EndedError, Job
 from drivers.simulators.zvt_terminal.memory import Kind, Memory, Record, State
@@ -88,6 +89,9 @@ async def _ask_customer(job: Job, record: Record, script: Script, original: Reco
     except EndedError as end:
         await sale.fail(job, record, end.result)
         return
+    except NoAnswerError:
+        sale.give_up(job, record)
+        raise
     status = sale.approve(job, record, card, original=original)
     await settle(job, record, status, script=script, first=lambda: sale.take_card_out(job, customer, card))
 
@@ -138,7 +142,11 @@ async def _booked(job: Job, kind: Kind, amount: int, original: Record) -> None:
     """A transaction at the host alone: no card, no customer."""
     record = job.device.memory.begin(kind, amount, original.currency, original=original)
     record.card = original.card
-    await sale.ask_host(job)
+    try:
+        await sale.ask_host(job)
+    except NoAnswerError:
+        sale.give_up(job, record)
+        raise
     status = sale.approve(job, record, None, original=original)
     await settle(job, record, status)
 

@@ -1,10 +1,11 @@
 """Receipts: what stands on them, and whose printer they come out of."""
 
-from drivers.simulators.zvt_terminal.job import Job
+from drivers.simulators.zvt_terminal.job import STAMP_SIZE, Job
 from drivers.simulators.zvt_terminal.memory import Kind, Record
 from drivers.zvt.cards import card_type_text
 from drivers.zvt.commands.codec import decode_bytes
 from drivers.zvt.commands.reports import StatusInformation
+from drivers.zvt.commands.table import PRINT_BLOCK
 from drivers.zvt.config import Config, ReceiptKind
 from drivers.zvt.currency import amount_text
 from drivers.zvt.message import Message
@@ -14,6 +15,9 @@ from drivers.zvt.values import TOTAL_KINDS
 
 BLOCK_MAX = 0x1000
 """Bytes of a 06 D3 to a register that did not say how many it takes (tag 1A)."""
+
+BLOCK_MIN = 0x80
+"""A register that takes less has no use for receipts."""
 
 _TITLES = {
     Kind.PAYMENT: ("Kartenzahlung", "Card payment"),
@@ -76,11 +80,11 @@ def closing_lines(job: Job, status: Message) -> list[Line]:
 def to_print(job: Job, lines: list[Line], kind: ReceiptKind, *, payment: bool) -> list[Message]:
     """The print commands of a receipt; none when it is for our own printer, or the register's to build."""
     permits = job.permits
-    if permits.prints(payment=payment):
-        if permits.print_command == 0x06D3:
-            return print_blocks(
-                lines, kind, charset=job.device.charset, max_apdu=permits.max_apdu or BLOCK_MAX
-            )
+    fits = permits.max_apdu is None or permits.max_apdu >= BLOCK_MIN
+    if permits.prints(payment=payment) and fits:
+        if permits.print_command == PRINT_BLOCK:
+            room = min(permits.max_apdu or BLOCK_MAX, BLOCK_MAX)
+            return print_blocks(lines, kind, charset=job.device.charset, max_apdu=room - STAMP_SIZE)
         messages = print_lines(lines, job.device.charset)
         if job.device.profile.kind_behind_text:
             return [_with_kind(message, kind) for message in messages]

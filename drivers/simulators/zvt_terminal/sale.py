@@ -161,6 +161,14 @@ async def fail(job: Job, record: Record, result: int) -> None:
     await job.abort(result)
 
 
+def give_up(job: Job, record: Record) -> None:
+    """The register is silent and the host was not asked: the procedure counts as aborted."""
+    record.state = State.ABORTED
+    record.result = results.ABORTED
+    job.device.memory.save(record)
+    job.device.card_inserted = False
+
+
 async def take_card_out(job: Job, customer: Customer, card: Card) -> None:
     """Wait until the customer has the card back. Errors: `NoAnswerError`."""
     if card.technology == 0x01:

@@ -82,13 +82,13 @@ class Terminal:
         self.memory = memory or Memory()
         self.device = Device(profile, self.memory, times=times, clock=clock, seed=seed)
 
-    async def host(self, link: Link, *, serial: bool = False) -> None:
-        """Serve a register on this link until the link is over; `serial`: with framing.
+    async def host(self, link: Link, *, serial: bool = False, speed: Callable[[], int] | None = None) -> None:
+        """Serve a register on this link until the link is over; `serial`: with framing, at a `speed` in baud.
 
         A second link takes the place of the first one, or is refused, as the profile says.
         """
         device = self.device
-        conversation = Conversation(device, link, self._work, serial=serial)
+        conversation = Conversation(device, link, self._work, serial=serial, speed=speed)
         booting = device.silent and not serial
         if booting or (device.callers and device.profile.second_caller_refused):
             conversation.hang_up()
