@@ -87,7 +87,8 @@ class StripeClient:
 
         Without a policy reads get `READ` and the rest `WRITE`; a POST without a key gets a fresh one.
         """
-        url, content, headers = self._base + form.path(route, ids), b"", self._headers
+        path = form.path(route, ids)
+        url, content, headers = self._base + path, b"", self._headers
         if method == "POST":
             content = form.body(params) if params else b""
             headers = {
@@ -99,7 +100,7 @@ class StripeClient:
             url = f"{url}?{form.query(params)}"
         request = HttpRequest(method, url, headers, content, timeout_s)
         return await self._persist(
-            request, f"{method} {route}", retry or (READ if method == "GET" else WRITE)
+            request, f"{method} {route}", f"{method} {path}", retry or (READ if method == "GET" else WRITE)
         )
 
     async def upload(
@@ -120,16 +121,17 @@ class StripeClient:
         }
         body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
         request = HttpRequest("POST", f"{self._files}/v1/files", headers, body, timeout_s)
-        return await self._persist(request, "POST /v1/files", WRITE)
+        return await self._persist(request, "POST /v1/files", "POST /v1/files", WRITE)
 
-    async def _persist(self, request: HttpRequest, operation: str, policy: RetryPolicy) -> Reply:
+    async def _persist(self, request: HttpRequest, operation: str, what: str, policy: RetryPolicy) -> Reply:
+        """Try until it is known; `operation` is what Stripe counts by, `what` names the call in messages."""
         ends_at = self._clock() + policy.total_s
         doubt: NoAnswerError | None = None
         tried = 0
         while True:
             tried += 1
             await self._buckets.take(operation)
-            result = await self._try(request, operation)
+            result = await self._try(request, what)
             if isinstance(result, Reply):
                 return result
             if isinstance(result.error, NoAnswerError):
@@ -142,7 +144,7 @@ class StripeClient:
             if left_s < request.timeout_s:
                 request = HttpRequest(request.method, request.url, request.headers, request.body, left_s)
 
-    async def _try(self, request: HttpRequest, operation: str) -> Reply | Failure:
+    async def _try(self, request: HttpRequest, what: str) -> Reply | Failure:
         wire = log.isEnabledFor(logging.DEBUG)
         began = self._clock()
         if wire:
@@ -150,17 +152,17 @@ class StripeClient:
         try:
             response = await self._exchange.send(request)
         except (NotSentError, NoAnswerError) as error:
-            log.debug("< %s: %s", operation, error)
+            log.debug("< %s: %s", what, error)
             return Failure(error, again=True)
         if wire:
             log.debug(
                 "< %s %d %.0f ms %s",
-                operation,
+                what,
                 response.status,
                 (self._clock() - began) * 1000.0,
                 response.headers.get("request-id", "-"),
             )
-        return read(response, operation, self._key.hide)
+        return read(response, what, self._key.hide)
 
 
 def _sum_up(last: Failure, doubt: NoAnswerError | None) -> StripeError:

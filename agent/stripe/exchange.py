@@ -1,6 +1,5 @@
 """One HTTP request, one answer, and an exact account of what is known when there is none."""
 
-import contextlib
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -74,11 +73,12 @@ class AiohttpExchange:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Exchange one request within its own total time."""
-        where = f"{request.method} {request.url.partition('?')[0]}"
+        url = URL(request.url, encoded=True)
+        what = f"{request.method} {url.raw_path}"
         try:
             async with self._pool().request(
                 request.method,
-                URL(request.url, encoded=True),
+                url,
                 data=request.body or None,
                 headers=request.headers,
                 allow_redirects=False,
@@ -93,11 +93,11 @@ class AiohttpExchange:
                     response.status, {name.lower(): value for name, value in response.headers.items()}, body
                 )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSentError(f"{where}: no connection: {_reason(error)}") from error
+            raise NotSentError(f"{what}: no connection to {url.raw_authority}: {_reason(error)}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             # A kept connection that the server closed while idle ends here too: aiohttp cannot tell whether
             # the request was read, so neither can we.
-            raise NoAnswerError(f"{where}: no complete answer: {_reason(error)}") from error
+            raise NoAnswerError(f"{what}: no complete answer: {_reason(error)}") from error
 
     def _trust(self) -> ssl.SSLContext:
         """Whom to believe: the authorities that this system trusts, read for the first request."""
@@ -125,7 +125,15 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _reason(error: BaseException) -> str:
-    text = ""
-    with contextlib.suppress(Exception):  # some aiohttp errors cannot format themselves without a TLS state
-        text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """What went wrong, for people: the system's own words, for aiohttp's show Python's objects."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as why):
+            return f"its certificate is not trusted: {why.verify_message}"
+        case aiohttp.ClientConnectorError(os_error=ssl.SSLError(reason=str(why))):
+            return f"TLS: {why.replace('_', ' ').lower()}"
+        case aiohttp.ClientConnectorError():
+            return error.os_error.strerror or str(error.os_error) or type(error.os_error).__name__
+        case TimeoutError():
+            return "it took too long"
+        case _:
+            return str(error) or type(error).__name__

@@ -160,6 +160,11 @@ async def test_a_cancellation_passes_through() -> None:
             await client(Slow(answer())).call("POST", "/v1/x")
 
 
+async def test_messages_name_the_call_with_its_ids() -> None:
+    with pytest.raises(RequestRefusedError, match=r"^GET /v1/x/tmr_1: "):
+        await client(FakeExchange(refusal(404, "resource_missing"))).call("GET", "/v1/x/{}", ids=("tmr_1",))
+
+
 async def test_every_try_takes_its_turn() -> None:
     buckets = Buckets(per_operation=Rate(1.0, 1.0), overall=Rate(99.0, 99.0), clock=clock)
     exchange = FakeExchange(answer())

@@ -5,6 +5,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import aiohttp
 import pytest
 
 from agent.stripe import exchange as module
@@ -103,12 +104,50 @@ async def test_a_refused_connection_is_certain() -> None:
         with pytest.raises(NotSentError) as caught:
             await exchange.send(request(url))
     assert "sk_1" not in str(caught.value)
+    host = url.removeprefix("http://")
+    assert str(caught.value).startswith(f"POST /v1/x%2Fy: no connection to {host}: Connect call failed")
 
 
-async def test_a_name_nobody_knows_is_certain() -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_name_nobody_knows_is_certain(scheme: str) -> None:
     async with AiohttpExchange() as exchange:
-        with pytest.raises(NotSentError):
-            await exchange.send(request("http://nowhere.invalid"))
+        with pytest.raises(NotSentError) as caught:
+            await exchange.send(request(f"{scheme}://nowhere.invalid"))
+    told = str(caught.value)
+    assert told.startswith("POST /v1/x%2Fy: no connection to nowhere.invalid: ")
+    assert "object at" not in told
+    assert "ssl" not in told
+
+
+class _Key:
+    """As much of aiohttp's connection key as its errors want."""
+
+    host, port, ssl, is_ssl = "h", 443, ssl.create_default_context(), True
+
+
+def _certificate() -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] (_ssl.c:1000)")
+    error.verify_message = "self-signed certificate"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            aiohttp.ClientConnectorCertificateError(_Key(), _certificate()),  # type: ignore[arg-type] # a stand-in
+            "its certificate is not trusted: self-signed certificate",
+        ),
+        (
+            aiohttp.ClientConnectorError(_Key(), OSError("two ways failed")),  # type: ignore[arg-type] # a stand-in
+            "two ways failed",
+        ),
+        (aiohttp.ServerDisconnectedError(), "Server disconnected"),
+        (ConnectionResetError(), "ConnectionResetError"),
+    ],
+)
+def test_reasons_are_for_people(error: Exception, reason: str) -> None:
+    assert module._reason(error) == reason
 
 
 async def test_a_failed_handshake_is_certain() -> None:
@@ -118,7 +157,7 @@ async def test_a_failed_handshake_is_certain() -> None:
         await writer.drain()
 
     async with server(serve) as url, AiohttpExchange(tls=ssl.create_default_context()) as exchange:
-        with pytest.raises(NotSentError):
+        with pytest.raises(NotSentError, match=r": TLS: [a-z ]+$"):
             await exchange.send(request(url.replace("http:", "https:")))
 
 
@@ -152,7 +191,7 @@ async def test_silence_is_doubt(said: bytes) -> None:
         await reader.read()
 
     async with server(serve) as url, AiohttpExchange() as exchange:
-        with pytest.raises(NoAnswerError, match="TimeoutError"):
+        with pytest.raises(NoAnswerError, match=r"POST /v1/x%2Fy: no complete answer: it took too long$"):
             await exchange.send(request(url, timeout_s=0.2))
 
 
