@@ -1,6 +1,7 @@
 """The simulator's memory in a file: one transaction a request, so that a kill loses nothing answered."""
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -31,6 +32,7 @@ class StateFile:
 
     def __init__(self, path: Path) -> None:
         self._facts: dict[str, str] = {}
+        _make_private(path)
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=0.1)
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -113,3 +115,11 @@ class StateFile:
         """Fold everything into the one file and let it go."""
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, for its owner only: it may hold API keys. SQLite's files beside it follow its mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StateError(f"cannot use {path} as state file: {error.strerror}; choose another path") from error

@@ -1,5 +1,6 @@
 """The state file: everything is there again, after a close and after a kill."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -101,6 +102,17 @@ async def test_a_revoked_key_and_the_clock_are_remembered_at_once(tmp_path: Path
     await after.error("GET", "/v1/events", 401)
     after.simulator.close()
     api.simulator.close()
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        state = StateFile(tmp_path / "state")
+        modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes["state"] == modes["state-wal"] == 0o600
+    state.close()
 
 
 def test_one_file_serves_one_simulator(tmp_path: Path) -> None:
