@@ -137,8 +137,10 @@ class Gateway:
         return self._settings.journal.path.with_name(name)
 
     def _roster(self) -> Roster:
-        bindings = {} if self.reconciler is None else self.reconciler.bindings
-        return roster(self._source.read().state, bindings, self._settings.location)
+        desired, location = self._source.read().state, self._settings.location
+        if self.reconciler is None:
+            return roster(desired, {}, location)
+        return roster(desired, self.reconciler.bindings, location, self.reconciler.location_id(location))
 
     def _make_fitting(self) -> Fitting:
         patience_s = self._settings.payments.payment_timeout_s

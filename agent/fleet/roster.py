@@ -19,10 +19,19 @@ class Roster:
     waiting: Mapping[ReaderName, ReaderConfig] = field(default_factory=dict)
 
 
-def roster(desired: DesiredState | None, bindings: Mapping[str, ReaderBinding], location: str) -> Roster:
-    """The readers declared for a location; without desired state, those that were known before."""
+def roster(
+    desired: DesiredState | None,
+    bindings: Mapping[str, ReaderBinding],
+    location: str,
+    location_id: str | None = None,
+) -> Roster:
+    """The readers declared for a location; without desired state, those that were known to be there before.
+
+    `location_id` is Stripe's name of the location: the bindings may be about other stores too.
+    """
     if desired is None:
-        return Roster({ReaderName(name): _stripe(name, each) for name, each in bindings.items()})
+        known = {name: each for name, each in bindings.items() if each.location_id == location_id}
+        return Roster({ReaderName(name): _stripe(name, each) for name, each in known.items()})
     configs: dict[ReaderName, ReaderConfig] = {}
     waiting: dict[ReaderName, ReaderConfig] = {}
     for reader in desired.readers.values():
