@@ -1,7 +1,8 @@
 """Drivers by name: ours and those of others, found by entry points of the group `tillgate.drivers`."""
 
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import TypeAlias
 
 from drivers.contract import Driver, ReaderConfig
@@ -59,12 +60,18 @@ class Services(Mapping[str, object]):
 
 def names() -> list[str]:
     """Every driver that is installed."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted({point.name for point in _installed()})
+
+
+@cache
+def _installed() -> EntryPoints:
+    # Looking reads a file of every installed package; what is installed later is found after a restart.
+    return entry_points(group=GROUP)
 
 
 def find(name: str) -> Factory:
     """The factory of a driver; raises `DriverUnknownError` or `DriverBrokenError`."""
-    points = list(entry_points(group=GROUP, name=name))
+    points = list(_installed().select(name=name))
     if not points:
         have = ", ".join(names()) or "none"
         raise DriverUnknownError(

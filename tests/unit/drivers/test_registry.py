@@ -1,6 +1,6 @@
 """Drivers by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import EntryPoint, EntryPoints
 from typing import Any
 
@@ -22,6 +22,13 @@ from tests.stripe_store import StripeStore
 NOT_A_FACTORY = 42
 
 
+@pytest.fixture(autouse=True)
+def _looked_for_anew() -> Iterator[None]:
+    registry._installed.cache_clear()
+    yield
+    registry._installed.cache_clear()
+
+
 def install(monkeypatch: pytest.MonkeyPatch, **drivers: str) -> None:
     points = [EntryPoint(name, value, registry.GROUP) for name, value in drivers.items()]
 
@@ -29,6 +36,7 @@ def install(monkeypatch: pytest.MonkeyPatch, **drivers: str) -> None:
         return EntryPoints(points).select(**query)
 
     monkeypatch.setattr(registry, "entry_points", found)
+    registry._installed.cache_clear()
 
 
 def failing(config: ReaderConfig, services: Mapping[str, object]) -> Driver:
@@ -37,6 +45,18 @@ def failing(config: ReaderConfig, services: Mapping[str, object]) -> Driver:
 
 def config(driver: str = "stripe", **options: str) -> ReaderConfig:
     return ReaderConfig(ReaderName("till-1"), driver, options)
+
+
+def test_what_is_installed_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Any] = []
+
+    def found(**query: Any) -> EntryPoints:
+        looked.append(query)
+        return EntryPoints([EntryPoint("odd", f"{__name__}:failing", registry.GROUP)])
+
+    monkeypatch.setattr(registry, "entry_points", found)
+    assert registry.find("odd") is registry.find("odd") is failing
+    assert looked == [{"group": registry.GROUP}]
 
 
 def test_our_own_driver_is_installed() -> None:
