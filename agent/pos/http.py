@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import itertools
 import logging
 import secrets
 from collections import Counter
@@ -128,6 +129,9 @@ class _Door:
         self._health = health
         self._metrics = metrics
         self._operator = operator
+        # One random mark for the life of the door: asking the system for a new one costs more than a route.
+        self._mark = f"req_{secrets.token_hex(4)}"
+        self._numbers = itertools.count(1)
         self._requests = Buckets(limits.requests, _loop_time)
         self._tokens = ConnectionTokens(tokens, Buckets(limits.connection_tokens, _loop_time))
         self._sessions = Sessions(desk, waits)
@@ -181,7 +185,7 @@ class _Door:
     @web.middleware
     async def guard(self, request: web.Request, handler: _Bare) -> web.StreamResponse:
         """Give each request an id, each refusal its shape, and count both."""
-        request_id = f"req_{secrets.token_hex(8)}"
+        request_id = f"{self._mark}{next(self._numbers):08x}"
         request[REQUEST_ID] = request_id
         began = _loop_time()
         try:

@@ -23,6 +23,9 @@ MAX_WAIT_S = 60
 HEARTBEAT_S = 15.0
 """How often a stream says that it lives, and a long poll looks whether its till is still there."""
 
+GATHER_S = 0.05
+"""How long a change that is not the end waits for the next one, to be sent as one: nobody sees the delay."""
+
 WRITE_TIMEOUT_S = 30.0
 """A till that reads nothing for so long is gone; its stream must not hold memory for ever."""
 
@@ -141,11 +144,22 @@ async def stream(
                 break
             try:
                 session = await desk.changed(session.id, seen, HEARTBEAT_S, caller.sees)
+                if session.seq > seen:
+                    session = await _gathered(desk, session, caller)
             except PaymentsError as error:
                 # The answer has begun, so the reason cannot be told here: the till asks again and hears it.
                 _log.info("event stream of session %s ends: %s", session.id, error)
                 break
     return response
+
+
+async def _gathered(desk: Desk, session: Session, caller: Caller) -> Session:
+    """The session with what follows at once; the end is not waited for."""
+    now = asyncio.get_running_loop().time
+    ends_at = now() + GATHER_S
+    while not settled(session) and (left_s := ends_at - now()) > 0:
+        session = await desk.changed(session.id, session.seq, left_s, caller.sees)
+    return session
 
 
 async def _send(request: web.Request, response: web.StreamResponse, data: bytes) -> bool:

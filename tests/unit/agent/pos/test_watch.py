@@ -242,6 +242,23 @@ async def test_a_stream_sends_each_change_and_ends_with_the_sale(door: Door) -> 
 
 
 @pytest.mark.real_time
+async def test_changes_that_come_fast_are_sent_as_one_and_the_end_at_once(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "GATHER_S", 60.0)
+    session = await door.sell()
+    async with _listen(door, session["id"]) as response:
+        events = Stream(response)
+        first = await events.block()
+        door.desk.move(session["id"], EventKind.STARTED)
+        door.desk.move(session["id"], EventKind.PROGRESS, step="waiting_for_card")
+        door.desk.conclude(session["id"], "paid", amount_captured=1250)
+        rest = [event async for event in events]
+
+    assert [event["id"] for event in (first, *rest)] == ["1", "4"]
+
+
+@pytest.mark.real_time
 async def test_a_stream_goes_on_where_it_was_left(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "HEARTBEAT_S", 0.01)
     session = await door.sell()
