@@ -30,7 +30,19 @@ Files = Annotated[
     typer.Option("-f", "--file", help="Fleet file or directory; may be repeated. Else as in gateway.yaml."),
 ]
 Prune = Annotated[
-    bool, typer.Option("--prune", help="Also remove what carries our names and is no longer declared.")
+    bool,
+    typer.Option(
+        "--prune",
+        help="Also remove readers at declared Locations that carry our name and are no longer declared.",
+    ),
+]
+Everywhere = Annotated[
+    bool,
+    typer.Option(
+        "--everywhere",
+        help="With --prune: remove readers and Locations with our names from the whole account. Only for a "
+        "head office whose files declare the whole account: other stores' are removed too.",
+    ),
 ]
 DetailedExitCode = Annotated[
     bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there is something to change.")
@@ -67,12 +79,14 @@ def plan(
     out: Annotated[Path | None, typer.Option(help="Save the plan for `apply PLAN`.")] = None,
     detailed_exitcode: DetailedExitCode = False,
     prune: Prune = False,
+    everywhere: Everywhere = False,
     output: OutputOption = None,
 ) -> None:
     """Show what `apply` would do. Changes nothing."""
     from agent.cli.fleet_view import plan_data, plan_lines
 
-    made = _ask(_planned(file, prune=prune))
+    _check_prune(prune=prune, everywhere=everywhere)
+    made = _ask(_planned(file, prune=prune, everywhere=everywhere))
     if out is not None:
         _save(out, made)
     if chosen(output) is Format.TABLE:
@@ -91,14 +105,16 @@ def apply(
     file: Files = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     prune: Prune = False,
+    everywhere: Everywhere = False,
     output: OutputOption = None,
 ) -> None:
     """Make the account as declared; 0 all done, 3 partly, 1 nothing could be done."""
     from agent.cli.fleet_view import apply_data
 
-    if plan_file is not None and (file or prune):
+    if plan_file is not None and (file or prune or everywhere):
         raise CommandError("a saved plan is applied as it is: no -f and no --prune", exit_code=USAGE)
-    report = _ask(_applied(plan_file, file, yes=yes, prune=prune))
+    _check_prune(prune=prune, everywhere=everywhere)
+    report = _ask(_applied(plan_file, file, yes=yes, prune=prune, everywhere=everywhere))
     data = apply_data(report)
     if chosen(output) is not Format.TABLE:
         print_data(data, output)
@@ -118,7 +134,7 @@ def drift(
     """Show what in the account differs from what is declared. Changes nothing."""
     from agent.cli.fleet_view import drift_data, drift_lines
 
-    made = _ask(_planned(file, prune=False))
+    made = _ask(_planned(file))
     if chosen(output) is Format.TABLE:
         _write(drift_lines(made))
     else:
@@ -208,16 +224,23 @@ def _ask(question: Coroutine[Any, Any, T]) -> T:
         raise CommandError(str(error)) from error
 
 
-async def _planned(paths: list[Path] | None, *, prune: bool) -> "Plan":
+def _check_prune(*, prune: bool, everywhere: bool) -> None:
+    if everywhere and not prune:
+        raise CommandError("--everywhere says where --prune removes: give both or neither", exit_code=USAGE)
+
+
+async def _planned(paths: list[Path] | None, *, prune: bool = False, everywhere: bool = False) -> "Plan":
     from agent.fleet.plan import plan as make_plan
 
     settings = _settings()
     desired = _desired(paths, settings)
     async with account(settings) as there:
-        return make_plan(desired, await there.observe(), prune=prune)
+        return make_plan(desired, await there.observe(), prune=prune, everywhere=everywhere)
 
 
-async def _applied(plan_file: Path | None, paths: list[Path] | None, *, yes: bool, prune: bool) -> "Report":
+async def _applied(
+    plan_file: Path | None, paths: list[Path] | None, *, yes: bool, prune: bool, everywhere: bool
+) -> "Report":
     import uuid
 
     from agent.cli.fleet_view import plan_lines
@@ -241,7 +264,8 @@ async def _applied(plan_file: Path | None, paths: list[Path] | None, *, yes: boo
                 )
         else:
             assert desired is not None
-            made, nonce = make_plan(desired, observed, prune=prune), uuid.uuid4().hex
+            made = make_plan(desired, observed, prune=prune, everywhere=everywhere)
+            nonce = uuid.uuid4().hex
         _write(plan_lines(made), to=sys.stderr)
         if not made.actions:
             return Report((), made.obstacles)

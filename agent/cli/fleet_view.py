@@ -40,12 +40,15 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     for obstacle in plan.obstacles:
         at = f"{':'.join(map(str, obstacle.place))}: " if obstacle.place[0] else ""
         yield f"! {at}{obstacle.kind} {obstacle.name}: {obstacle.message}"
-    ours = [each for each in plan.unmanaged if each.ours]
     removed = {each.id for each in plan.actions if each.verb is Verb.REMOVE}
+    ours = [each for each in plan.unmanaged if each.ours and each.id not in removed]
     for each in ours:
-        if each.id not in removed:
+        if each.here:
             yield f"  {each.kind} {each.label} ({each.id}) is no longer declared; --prune removes it"
-    others = len(plan.unmanaged) - len(ours)
+    away = sum(not each.here for each in ours)
+    if away:
+        yield f"  {away} with our names elsewhere in the account left alone (see --prune --everywhere)"
+    others = sum(not each.ours for each in plan.unmanaged)
     if others:
         yield f"  {others} other object{'s' if others > 1 else ''} in the account left alone"
     yield summary(plan)

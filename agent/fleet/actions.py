@@ -68,12 +68,16 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Unmanaged:
-    """An object in the account that nobody declared; `ours`: it carries our name, `--prune` removes it."""
+    """An object in the account that nobody declared; `ours`: it carries our name.
+
+    `here`: a reader at a declared Location, so that the files in hand speak for it.
+    """
 
     kind: Kind
     id: str
     label: str
     ours: bool = False
+    here: bool = False
 
 
 @dataclass(frozen=True, slots=True)

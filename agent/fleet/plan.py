@@ -36,12 +36,12 @@ _ADDRESSES: Final = frozenset({"address", "address_kana", "address_kanji"})
 
 
 def plan(
-    desired: DesiredState, observed: ObservedState, *, prune: bool = False, everywhere: bool = True
+    desired: DesiredState, observed: ObservedState, *, prune: bool = False, everywhere: bool = False
 ) -> Plan:
     """Compare, and say what to do. Without `prune` nothing is removed that is no longer declared.
 
-    Not `everywhere`: only readers at declared Locations are removed, for these files may be those of one
-    store among many in the account.
+    With it readers at declared Locations are removed, no more: the files may be those of one store among
+    many in the account. `everywhere` as well: whatever carries our name, for files of the whole account.
     """
     matches = match(desired, observed)
     draft = _Draft(desired, observed, matches)
@@ -76,7 +76,8 @@ def _unmanaged(observed: ObservedState, matches: Matches) -> Iterator[Unmanaged]
     registered = {each.id for each in matches.readers.values()}
     for reader in observed.readers:
         if reader.id not in registered:
-            yield Unmanaged(Kind.READER, reader.id, reader.name or reader.label, bool(reader.name))
+            label, here = reader.name or reader.label, reader.location_id in located
+            yield Unmanaged(Kind.READER, reader.id, label, bool(reader.name), here)
 
 
 class _Draft:
@@ -277,14 +278,13 @@ class _Draft:
 
     def removals(self, *, everywhere: bool) -> None:
         """Remove what carries our name and is not declared; readers first, for a Location must be empty."""
-        leftovers = [each for each in _unmanaged(self._observed, self._matches) if each.ours]
-        if not everywhere:
-            declared = self._location_names()
-            here = {each.id for each in self._observed.readers if each.location_id in declared}
-            leftovers = [each for each in leftovers if each.id in here]
+        leftovers = [
+            each
+            for each in _unmanaged(self._observed, self._matches)
+            if each.ours and (each.here or everywhere)
+        ]
         gone = {each.id for each in leftovers if each.kind is Kind.READER}
         gone |= {each.id for each in self.actions if each.verb is Verb.MOVE}
-        note = "carries our name and is no longer declared"
         for each in reversed(leftovers):
             if each.kind is Kind.LOCATION:
                 inhabitants = [
@@ -294,12 +294,15 @@ class _Draft:
                     message = f"cannot be removed while it has readers: {', '.join(sorted(inhabitants))}"
                     self.obstacles.append(Obstacle(each.kind, each.label, message))
                     continue
+            note = "is at a declared Location" if each.here else "is elsewhere in the account (--everywhere)"
+            note = f"{note}, carries our name and is not declared"
             self.actions.append(Action(Verb.REMOVE, each.kind, each.label, each.id, note=note))
 
     def _act(
         self, verb: Verb, kind: Kind, name: str, present: Fields, wanted: Mapping[Key, Leaf], *, place: Place
     ) -> None:
-        changes = _changes(list(self._differences(wanted, present)))
+        names = self._location_names() | self._configuration_names()
+        changes = _changes(list(self._differences(wanted, present)), names)
         self.actions.append(Action(verb, kind, name, "", changes, wanted, place=place))
 
     def _at_stripe(self, value: Leaf) -> Leaf:

@@ -34,7 +34,13 @@ def data(plan: Plan) -> dict[str, Any]:
             for each in plan.obstacles
         ],
         "unmanaged": [
-            {"kind": each.kind.value, "id": each.id, "label": each.label, "ours": each.ours}
+            {
+                "kind": each.kind.value,
+                "id": each.id,
+                "label": each.label,
+                "ours": each.ours,
+                "here": each.here,
+            }
             for each in plan.unmanaged
         ],
         "observed": plan.observed,
@@ -82,7 +88,13 @@ def load(text: str) -> SavedPlan:
                 Obstacle(Kind(each["kind"]), each["name"], each["message"]) for each in content["obstacles"]
             ),
             tuple(
-                Unmanaged(Kind(each["kind"]), each["id"], each["label"], bool(each["ours"]))
+                Unmanaged(
+                    Kind(each["kind"]),
+                    each["id"],
+                    each["label"],
+                    bool(each["ours"]),
+                    bool(each.get("here", False)),
+                )
                 for each in content["unmanaged"]
             ),
             str(content["observed"]),

@@ -96,6 +96,15 @@ def test_the_new_device_comes_before_the_old_one_goes() -> None:
     assert "OLD" in plan.actions[1].note
 
 
+def test_places_are_shown_by_their_declared_names() -> None:
+    there = observed(live("tmr_1", "till-1"))
+    new = devices.replace_device(desired(TILL_1), there, "till-1", "code").actions[0]
+    assert [each.new for each in new.changes if each.path == "location"] == ["here"]
+    assert new.params["location",] == "tml_here"
+    moved = devices.move(desired(TILL_1), there, "till-1", "there", "code").actions[0]
+    assert [(each.path, each.old, each.new) for each in moved.changes] == [("location", "here", "there")]
+
+
 @pytest.mark.parametrize("serial", ["OLD", "NEW"])
 def test_a_serial_number_in_the_files_may_be_the_old_or_already_the_new(serial: str) -> None:
     declared = DesiredReader("till-1", "here", serial_number=serial)

@@ -189,6 +189,29 @@ def test_prune(shop: Path, there: FakeAccount, said: Said) -> None:
     assert there.objects[Kind.READER] == {}
 
 
+def test_other_stores_go_only_when_everywhere_is_said(shop: Path, there: FakeAccount, said: Said) -> None:
+    said.run("apply", "--yes")
+    there.put(Kind.LOCATION, display_name="Rome", metadata={"tillgate_name": "rome"})
+    rome = list(there.objects[Kind.LOCATION])[-1]
+    there.put(Kind.READER, location=rome, metadata={"tillgate_name": "till-1"})
+    before = {kind: dict(each) for kind, each in there.objects.items()}
+    assert "2 with our names elsewhere in the account left alone" in said.run("plan", "--prune")
+    said.run("apply", "--prune", "--yes")
+    assert there.objects == before
+    told = said.run("plan", "--prune", "--everywhere")
+    assert "- remove Location rome" in told
+    assert "is elsewhere in the account (--everywhere), carries our name and is not declared" in told
+    said.run("apply", "--prune", "--everywhere", "--yes")
+    assert len(there.objects[Kind.LOCATION]) == len(there.objects[Kind.READER]) == 1
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+def test_everywhere_says_where_prune_removes(shop: Path, there: FakeAccount, said: Said, verb: str) -> None:
+    said.run(verb, "--everywhere", code=2)
+    assert "give both or neither" in said.err
+    assert there.calls == []
+
+
 def test_drift_is_shown_value_by_value(shop: Path, there: FakeAccount, said: Said) -> None:
     said.run("apply", "--yes")
     next(iter(there.objects[Kind.READER].values()))["label"] = "Theirs"

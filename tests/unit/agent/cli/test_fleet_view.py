@@ -34,8 +34,9 @@ PLAN = Plan(
         Obstacle(Kind.LOCATION, "x", "has readers"),
     ),
     (
-        Unmanaged(Kind.READER, "tmr_9", "till-9", ours=True),
-        Unmanaged(Kind.READER, "tmr_8", "till-8", ours=True),
+        Unmanaged(Kind.READER, "tmr_9", "till-9", ours=True, here=True),
+        Unmanaged(Kind.READER, "tmr_8", "till-8", ours=True, here=True),
+        Unmanaged(Kind.READER, "tmr_5", "till-5", ours=True),
         Unmanaged(Kind.LOCATION, "tml_7", "Theirs"),
         Unmanaged(Kind.LOCATION, "tml_6", ""),
     ),
@@ -56,6 +57,7 @@ def test_a_plan_for_people() -> None:
         "! f.yaml:3:4: Reader till-2: no code",
         "! Location x: has readers",
         "  Reader till-8 (tmr_8) is no longer declared; --prune removes it",
+        "  1 with our names elsewhere in the account left alone (see --prune --everywhere)",
         "  2 other objects in the account left alone",
         "plan: 1 to create, 1 to change, 1 to move, 1 to remove, 2 for people to settle",
     ]
@@ -79,7 +81,7 @@ def test_drift_value_by_value() -> None:
         ("till-9", None, "absent", "present"),
     ]
     assert len(found["obstacles"]) == 2
-    assert len(found["unmanaged"]) == 4
+    assert len(found["unmanaged"]) == 5
 
 
 def test_drift_for_people() -> None:

@@ -81,17 +81,17 @@ class Store:
     def desired(self) -> DesiredState:
         return resolve(declare(documents.load(self.file)), LocalContents())
 
-    async def apply(self, *, prune: bool = False) -> list[str]:
+    async def apply(self, **options: bool) -> list[str]:
         """Plan, apply, and prove that nothing is left; gives what was done."""
         desired = self.desired()
-        made = plan(desired, await self.account.observe(), prune=prune)
+        made = plan(desired, await self.account.observe(), **options)
         assert made.obstacles == ()
         report = await Executor(self.account, LocalContents()).apply(
             made, f"n{asyncio.get_running_loop().time()}"
         )
         assert [each.message for each in report.results if each.status is not Status.DONE] == []
         await asyncio.sleep(1)
-        assert plan(desired, await self.account.observe(), prune=prune).empty
+        assert plan(desired, await self.account.observe(), **options).empty
         return [f"{each.verb} {each.kind} {each.name}" for each in made.actions]
 
 
@@ -170,7 +170,7 @@ async def test_prune_takes_away_what_is_no_longer_declared(store: Store) -> None
         "---\napiVersion: tillgate/v1\nkind: Location\nmetadata: {name: oslo}"
     )
     store.file.write_text(store.file.read_text()[:start])
-    assert await store.apply(prune=True) == ["remove Reader till-1", "remove Location oslo"]
+    assert await store.apply(prune=True, everywhere=True) == ["remove Reader till-1", "remove Location oslo"]
 
 
 async def test_an_account_that_others_filled_is_exported_with_an_empty_plan(

@@ -77,6 +77,12 @@ def told(action: Action) -> dict[str, Any]:
     return nest({key: said(value) for key, value in action.params.items()})
 
 
+def pruning(case: dict[str, Any]) -> dict[str, bool]:
+    """What a case says after `prune`: nothing, `here` or `everywhere`."""
+    said = case.get("prune", "")
+    return {"prune": bool(said), "everywhere": said == "everywhere"}
+
+
 def headline(action: Action) -> str:
     return f"{action.verb} {action.kind} {action.name}"
 
@@ -84,7 +90,7 @@ def headline(action: Action) -> str:
 @pytest.mark.parametrize("case", CASES)
 async def test_case(case: dict[str, Any]) -> None:
     account = account_of(case)
-    made = plan(desired_of(case["desired"]), await account.observe(), prune=case.get("prune", False))
+    made = plan(desired_of(case["desired"]), await account.observe(), **pruning(case))
     expected = case["expect"]
     actions = expected.get("actions", [])
     assert [headline(each) for each in made.actions] == [each["do"] for each in actions]
@@ -110,11 +116,10 @@ async def test_case(case: dict[str, Any]) -> None:
 async def test_after_apply_only_obstacles_are_left(case: dict[str, Any], merges: bool) -> None:
     account = account_of(case, merges=merges)
     desired = desired_of(case["desired"])
-    prune = case.get("prune", False)
-    made = plan(desired, await account.observe(), prune=prune)
+    made = plan(desired, await account.observe(), **pruning(case))
     report = await Executor(account, FakeContents()).apply(made, "n")
     assert report.count(Status.DONE) == len(report.results)
-    again = plan(desired, await account.observe(), prune=prune)
+    again = plan(desired, await account.observe(), **pruning(case))
     assert again.actions == ()
     assert again.obstacles == made.obstacles
 
@@ -122,7 +127,7 @@ async def test_after_apply_only_obstacles_are_left(case: dict[str, Any], merges:
 @pytest.mark.parametrize("case", CASES)
 async def test_a_saved_plan_is_the_plan_and_holds_no_secret(case: dict[str, Any]) -> None:
     account = account_of(case)
-    made = plan(desired_of(case["desired"]), await account.observe(), prune=case.get("prune", False))
+    made = plan(desired_of(case["desired"]), await account.observe(), **pruning(case))
     text = save(SavedPlan(made, "n1"))
     assert "secret of" not in text
     loaded = load(text)
@@ -222,20 +227,20 @@ def fleets(draw: st.DrawFn) -> list[Any]:
     ]
 
 
-@given(first=fleets(), second=fleets(), merges=st.booleans(), prune=st.booleans())
+@given(first=fleets(), second=fleets(), merges=st.booleans(), prune=st.booleans(), everywhere=st.booleans())
 @settings(deadline=None, max_examples=60)
 def test_applying_leaves_nothing_to_plan_and_an_export_plans_nothing(
-    first: list[Any], second: list[Any], merges: bool, prune: bool
+    first: list[Any], second: list[Any], merges: bool, prune: bool, everywhere: bool
 ) -> None:
     async def scenario() -> None:
         account = FakeAccount(merges=merges)
         account.put(Kind.CONFIGURATION, is_account_default=True)
         for listed in (first, second):
             desired = desired_of(listed)
-            made = plan(desired, await account.observe(), prune=prune)
+            made = plan(desired, await account.observe(), prune=prune, everywhere=everywhere)
             report = await Executor(account, FakeContents()).apply(made, "n")
             assert report.complete
-            again = plan(desired, await account.observe(), prune=prune)
+            again = plan(desired, await account.observe(), prune=prune, everywhere=everywhere)
             assert again.empty
         observed = await account.observe()
         exported = export(observed)
