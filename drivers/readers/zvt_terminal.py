@@ -1,0 +1,309 @@
+"""A ZVT terminal as we reach it: its link, its registration, its state, and what was learnt about it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from drivers.contract import DriverError, LinkError
+from drivers.links.reconnect import Connect, Reconnector
+from drivers.readers.zvt_conversation import (
+    Conversation,
+    End,
+    Ended,
+    Hear,
+    TerminalProtocolError,
+    TerminalSilentError,
+    listen_only,
+)
+from drivers.readers.zvt_mark import Mark, terminal_time
+from drivers.readers.zvt_options import Setup
+from drivers.readers.zvt_outcome import why
+from drivers.readers.zvt_profiles import Habit
+from drivers.zvt import results, statuses
+from drivers.zvt.commands.reports import Completion, StatusInformation
+from drivers.zvt.commands.setup import Registration, StatusEnquiry
+from drivers.zvt.config import CompletionStatus, StatusService
+from drivers.zvt.message import Message
+from drivers.zvt.sequence import SIZE
+
+log = logging.getLogger(__name__)
+
+BUSY = frozenset({results.PLEASE_WAIT, results.BUSY})
+"""Codes by which a terminal says that it still works on something."""
+
+AT_WORK = frozenset({0x9C, 0xE0})
+"""States of 05 01 in which it does."""
+
+USABLE = frozenset({statuses.READY, statuses.CARD_INSERTED, 0x62, 0x9D, 0xBF, 0xE1})
+"""States of 05 01 in which payments may go well: what is wrong with the rest, only people can put right."""
+
+
+class TerminalBusyError(DriverError):
+    """The terminal works on something and takes nothing else."""
+
+
+class TerminalRefusedError(DriverError):
+    """The terminal does not take the registration or the question for its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a terminal said of itself; "" for what it did not."""
+
+    terminal_id: str = ""
+    device: str = ""
+    version: str = ""
+    serial_number: str = ""
+    flags: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A terminal's answer to 05 01."""
+
+    code: int
+    text: str
+    identity: Identity = field(default_factory=Identity)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it takes payments, as far as it says."""
+        return self.code in USABLE or self.code not in statuses.TERMINAL_STATES
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Terminal:
+    """Holds at most one connection. To be used by one task at a time, but for `interrupt`."""
+
+    def __init__(self, setup: Setup, connect: Connect, *, now: Callable[[], datetime] = _utc_now) -> None:
+        self.setup = setup
+        self.now = now
+        self.identity = Identity()
+        self.skew: timedelta | None = None
+        """The terminal's local clock less UTC; None: not seen yet."""
+        self.mark: Mark | None = None
+        """Its last transaction; None when that is not certain and has to be asked for."""
+        self.valid_receipt: int | None = None
+        """The last receipt number that we hold valid, for 1F1F; None is "no history" and always safe."""
+        self._reconnector = Reconnector(setup.name, connect)
+        self._conversation: Conversation | None = None
+
+    # -- the link ---------------------------------------------------------------------------------------
+
+    async def ready(self) -> Conversation:
+        """A registered connection with a terminal that gave a sign of life just now; sends no payment.
+
+        Raises `LinkNotOpenedError`, `TerminalBusyError`, `TerminalRefusedError` or another `DriverError`.
+        """
+        known = self._conversation
+        if known is not None and known.registered:
+            if _loop_now() - known.heard_at <= self.setup.timing.fresh_s:
+                return known
+            try:
+                await self.standing(known)
+            except (LinkError, TerminalSilentError) as error:
+                # Many terminals hang up when nothing is said: that is a reason to call again, no failure.
+                log.debug("%s was left: %s", self.setup.name, error)
+                await self._drop(known)
+            else:
+                return known
+        return await self._registered(await self._connected())
+
+    async def run(
+        self,
+        conversation: Conversation,
+        message: Message,
+        hear: Hear = listen_only,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Ended:
+        """Send a command on a connection; lets the connection go if that breaks it."""
+        try:
+            return await conversation.run(message, hear, stop)
+        except DriverError as error:
+            await self._drop(conversation, error)
+            raise
+        finally:
+            if conversation.broken:
+                await self._drop(conversation)
+
+    async def let_go(self) -> None:
+        """After a command: a terminal that wants a connection for each gets its wish."""
+        if self.setup.profile.habit is Habit.TRANSACTION:
+            await self.close()
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._conversation is not None:
+            await self._drop(self._conversation)
+
+    def interrupt(self) -> None:
+        """Let a running command look at its `stop` now."""
+        if self._conversation is not None:
+            self._conversation.interrupt()
+
+    async def _drop(self, conversation: Conversation, error: DriverError | None = None) -> None:
+        if conversation is self._conversation:
+            self._conversation = None
+        loss = (
+            error if isinstance(error, LinkError) or error is None else LinkError(str(error), code=error.code)
+        )
+        await self._reconnector.drop(conversation.link, loss)
+
+    async def _connected(self) -> Conversation:
+        link = await self._reconnector.open()
+        known = self._conversation
+        if known is None or known.link is not link:
+            known = Conversation(link, self.setup.timing, framed=self.setup.framed)
+            self._conversation = known
+        return known
+
+    # -- registration and state -------------------------------------------------------------------------
+
+    async def _registered(self, conversation: Conversation) -> Conversation:
+        if conversation.registered:
+            return conversation
+        ended = await self.run(conversation, self._registration())
+        if ended.end is not End.DONE:
+            raise _refusal(ended, "registration")
+        told = Completion.from_message(ended.message)
+        flags = told.flags or 0
+        self.identity = replace(
+            self.identity, terminal_id=told.terminal_id or self.identity.terminal_id, flags=flags
+        )
+        conversation.registered = True
+        return conversation
+
+    def _registration(self) -> Message:
+        profile = self.setup.profile
+        return Registration(
+            password=self.setup.password,
+            config=profile.config,
+            currency=self.setup.currency,
+            max_apdu=profile.max_apdu if profile.tlv else None,
+            permitted=profile.permitted if profile.tlv else (),
+            sequence=bytes(SIZE) if profile.tlv and profile.sequence_ids else None,
+            container=profile.tlv,
+        ).to_message()
+
+    async def standing(self, conversation: Conversation) -> Standing:
+        """05 01: how the terminal is; teaches us its name and its clock. Never anything about a payment."""
+        ended = await self.run(conversation, self._enquiry())
+        if ended.end is End.DONE:
+            self._learn(ended.message)
+            told = Completion.from_message(ended.message)
+            code = told.status or statuses.READY
+            return Standing(code, statuses.terminal_state_text(code), self.identity)
+        if ended.code in BUSY:
+            raise _refusal(ended, "the question for its state")
+        if ended.end is End.ABORTED:
+            return Standing(ended.code, why(ended.message, ended.code), self.identity)
+        raise _refusal(ended, "the question for its state")
+
+    def _enquiry(self) -> Message:
+        if not self.setup.profile.status_tlv:
+            return StatusEnquiry().to_message()
+        return StatusEnquiry(self.setup.password, int(StatusService.SEND_TLV)).to_message()
+
+    def _learn(self, message: Message) -> None:
+        told = Completion.from_message(message)
+        known = self.identity
+        terminal_id = message.find_bytes(0x1F44)
+        self.identity = replace(
+            known,
+            terminal_id=known.terminal_id or (terminal_id.hex().upper() if terminal_id else ""),
+            device=told.device_name or known.device,
+            version=told.device_version or told.sw_version or known.version,
+            serial_number=told.serial_number or known.serial_number,
+        )
+        date, time = message.find_bytes(0x34, 0x1F0E), message.find_bytes(0x34, 0x1F0F)
+        if date and time:
+            self._learn_clock(date.hex()[-4:], time.hex())
+
+    def learn_clock(self, status: StatusInformation) -> None:
+        """How far the terminal's clock is from ours, from a transaction that was made just now."""
+        if self.skew is None:
+            self._learn_clock(status.date, status.time)
+
+    def _learn_clock(self, date: str | None, time: str | None) -> None:
+        now = self.now().replace(tzinfo=None)
+        local = terminal_time(date, time, now)
+        if local is not None:
+            self.skew = timedelta(seconds=round((local - now).total_seconds()))
+
+    @property
+    def needs(self) -> str:
+        """What the terminal asked for when it was registered; "" for nothing."""
+        wants = {
+            CompletionStatus.INITIALISATION_NEEDED: "initialisation",
+            CompletionStatus.DIAGNOSIS_NEEDED: "diagnosis",
+        }
+        return ", ".join(text for flag, text in wants.items() if self.identity.flags & flag)
+
+    # -- a terminal that is still at work ---------------------------------------------------------------
+
+    async def idle(self) -> Conversation:
+        """Wait until the terminal has ended what it does, after asking it to stop (06 B0) once.
+
+        Raises `TerminalBusyError` when that takes too long, else what `ready` raises.
+        """
+        timing = self.setup.timing
+        ends_at = _loop_now() + timing.busy_for_s
+        asked_to_stop = False
+        while True:
+            try:
+                conversation = await self.ready()
+                standing = await self.standing(conversation)
+                if standing.code not in AT_WORK:
+                    return conversation
+                trouble: DriverError = TerminalBusyError(
+                    f"{self.setup.name} {standing.text}", code="terminal_busy"
+                )
+            except (TerminalBusyError, TerminalSilentError, TerminalProtocolError, LinkError) as error:
+                trouble = error
+            if _loop_now() >= ends_at:
+                raise trouble
+            if isinstance(trouble, TerminalBusyError) and not asked_to_stop:
+                asked_to_stop = await self._stop()
+            await asyncio.sleep(timing.busy_pause_s)
+
+    async def _stop(self) -> bool:
+        """06 B0; whether it could be said. What was running then ends, or has ended meanwhile."""
+        conversation = self._conversation
+        if conversation is None:
+            return False
+        try:
+            await conversation.stop()
+        except DriverError as error:
+            log.debug("%s could not be stopped: %s", self.setup.name, error)
+            await self._drop(conversation, error)
+            return False
+        return True
+
+
+def _refusal(ended: Ended, what: str) -> DriverError:
+    if ended.code in BUSY:
+        return TerminalBusyError(
+            f"the terminal is busy: {why(ended.message, ended.code)}", code="terminal_busy"
+        )
+    if ended.message.command == 0x841E:
+        text = "the terminal does not take this currency: set the option 'currency' to the terminal's own"
+        return TerminalRefusedError(text, code="wrong_currency")
+    if ended.code == results.UNKNOWN_COMMAND:
+        text = f"the terminal does not know {what}: ZVT is perhaps switched off in its menu"
+        return TerminalRefusedError(text, code="zvt_switched_off")
+    if ended.code == 0x37:
+        return TerminalRefusedError(
+            "the terminal refuses the password: set the option 'password'", code="wrong_password"
+        )
+    return TerminalRefusedError(
+        f"the terminal refused {what}: {why(ended.message, ended.code)}", code=f"zvt_{ended.code:02x}"
+    )
+
+
+def _loop_now() -> float:
+    return asyncio.get_running_loop().time()
