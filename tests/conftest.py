@@ -1,7 +1,8 @@
-"""Which loop a test runs on: virtual time by default, the ordinary loop for `real_time`."""
+"""Which loop a test runs on: virtual time by default, the ordinary loop for `real_time`; and clean logs."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -18,3 +19,14 @@ def pytest_asyncio_loop_factories(
     if item.get_closest_marker("real_time"):
         return {"real": asyncio.new_event_loop}
     return {"virtual": VirtualTimeLoop}
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A test that sets up logging as a program does leaves nothing of it to the next one."""
+    watched = [logging.getLogger(name) for name in (None, "aiohttp.access", "asyncio")]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in watched]
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
