@@ -1,6 +1,6 @@
 """The live account, read as facts and written by kind: all that this package knows of Stripe's client."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
@@ -16,6 +16,7 @@ from agent.fleet.model import (
     Purpose,
     flatten,
 )
+from agent.fleet.scope import WHOLE, Scope
 from agent.secret import Secret
 from agent.stripe.errors import RequestRefusedError, StripeError
 from agent.stripe.objects import Configuration, Location, Reader
@@ -78,6 +79,14 @@ class Account(Protocol):
         ...
 
 
+class WatchedAccount(Account, Protocol):
+    """An account that may be asked for a part of it."""
+
+    async def observe_at(self, scope: Scope) -> ObservedState:
+        """What a scope covers, as it is now; Locations that are gone are not in it."""
+        ...
+
+
 class StripeAccount:
     """An account at Stripe."""
 
@@ -87,16 +96,49 @@ class StripeAccount:
 
     async def observe(self) -> ObservedState:
         """Everything that can be declared, as it is now: three lists, and each file in use once."""
+        return await self.observe_at(WHOLE)
+
+    async def observe_at(self, scope: Scope) -> ObservedState:
+        """What a scope covers, as it is now; Locations that are gone are not in it."""
         with _translated("read the account"):
-            configurations = [_configuration(each) for each in await self._terminal.list_configurations()]
-            locations = [_location(each) for each in await self._terminal.list_locations()]
-            readers = [_reader(each) for each in await self._terminal.list_readers()]
+            configurations = (
+                [_configuration(each) for each in await self._terminal.list_configurations()]
+                if scope.configurations
+                else []
+            )
+            locations = [_location(each) for each in await self._locations(scope.locations)]
+            alive = {each.id for each in locations}
+            readers = [_reader(each) for each in await self._readers(scope.readers_at, alive)]
             files = {
                 identifier: await self._filename(identifier)
                 for each in configurations
                 for identifier in _files(each.sections)
             }
         return ObservedState(tuple(configurations), tuple(locations), tuple(readers), files)
+
+    async def _locations(self, ids: Sequence[str] | None) -> list[Location]:
+        if ids is None:
+            return await self._terminal.list_locations()
+        found: list[Location] = []
+        for identifier in ids:
+            try:
+                live = await self._terminal.retrieve_location(identifier)
+            except RequestRefusedError as error:
+                if error.code != _MISSING:
+                    raise
+            else:
+                found += [] if live.deleted else [live]
+        return found
+
+    async def _readers(self, at: Sequence[str] | None, alive: Set[str]) -> list[Reader]:
+        if at is None:
+            return await self._terminal.list_readers()
+        return [
+            reader
+            for location in at
+            if location in alive  # Stripe refuses to list the readers of a Location that is gone
+            for reader in await self._terminal.list_readers(location=location)
+        ]
 
     async def acting(self, reader: str) -> bool:
         """Whether an action is in progress on a reader (by id); False for one that is gone."""

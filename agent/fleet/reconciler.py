@@ -21,14 +21,17 @@ from agent.fleet.contest import Contest
 from agent.fleet.errors import FleetError
 from agent.fleet.matching import Matches, match
 from agent.fleet.model import DesiredState, Kind, ObservedState
-from agent.fleet.observed import Account
+from agent.fleet.observed import WatchedAccount
 from agent.fleet.plan import plan
+from agent.fleet.scope import WHOLE, Size, narrow, size, suffices
 from agent.fleet.sources import Source
 
 JITTER: Final = 0.1
 """The share of the interval by which looks are spread, so that stores do not ask in step."""
 MAX_INTERVAL_S: Final = 600.0
 """The longest pause between looks while the account cannot be had."""
+WHOLE_S: Final = 86_400.0
+"""The whole account is asked for this often at least: a second object with our name may be anywhere in it."""
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,9 @@ def _ignore(readers: Mapping[str, ReaderBinding]) -> None:
 class Reconciler:
     """Looks at the account every `interval_s` (spread by a tenth), keeps the bindings, heals if `heal`.
 
+    A look asks for what is declared and where it was found last; for the whole account only at the start,
+    after a change of the files, once a day, and when something is not where it was.
+
     `busy` tells whether a reader (by name) has a sale on it: nothing happens to such a reader. `changed`
     hears of every change of the readers' bindings. `prune` removes readers of ours that are no longer
     declared, at declared Locations only. Nothing is read or written before `restore` or `run`.
@@ -68,7 +74,7 @@ class Reconciler:
     def __init__(
         self,
         source: Source,
-        account: Account,
+        account: WatchedAccount,
         contents: Contents,
         *,
         path: Path,
@@ -98,6 +104,8 @@ class Reconciler:
         self._bindings = Bindings()
         self._restored = False
         self._status = FleetStatus()
+        self._whole: tuple[DesiredState, float, Size] | None = None  # the last look at the whole account
+        self._unmanaged = 0
         self._failures = 0
         self._poked = asyncio.Event()
 
@@ -151,18 +159,38 @@ class Reconciler:
         if reading.state is None:
             return
         try:
-            found = self._compare(reading.state, await self._account.observe())
+            found = await self._compare(reading.state)
             self._note_success(found)
             if self._heal and await self._mend(reading.state, found):
-                found = self._compare(reading.state, await self._account.observe())
+                found = await self._compare(reading.state)
         except FleetError as error:
             self._note_failure(str(error))
             return
         self._note_success(found)
 
-    def _compare(self, desired: DesiredState, observed: ObservedState) -> Plan:
+    async def _compare(self, desired: DesiredState) -> Plan:
+        """What differs, asked as cheaply as is safe."""
+        nearby = await self._observe_nearby(desired)
+        observed = await self._account.observe() if nearby is None else nearby
         self._bind(match(desired, observed), observed)
-        return plan(desired, observed, prune=self._prune, everywhere=False)
+        found = plan(desired, observed, prune=self._prune)
+        if nearby is None:
+            self._whole = (desired, self._clock(), size(observed))
+            self._unmanaged = len(found.unmanaged)
+        return found
+
+    async def _observe_nearby(self, desired: DesiredState) -> ObservedState | None:
+        """What is declared where it was found last; None when the whole account must be asked."""
+        if self._whole is None:
+            return None
+        known, looked_at, whole = self._whole
+        if known is not desired or self._clock() - looked_at >= WHOLE_S:
+            return None
+        scope = narrow(desired, self._bindings, whole, prune=self._prune)
+        if scope == WHOLE:
+            return None
+        observed = await self._account.observe_at(scope)
+        return observed if suffices(desired, match(desired, observed), self._bindings) else None
 
     async def _mend(self, desired: DesiredState, found: Plan) -> bool:
         """Do what may be done now; whether anything was done."""
@@ -237,7 +265,7 @@ class Reconciler:
             obstacles=found.obstacles,
             contested=names,
             failed={f"{kind} {name}": message for (kind, name), message in self._contest.failed.items()},
-            unmanaged=len(found.unmanaged),
+            unmanaged=self._unmanaged,
         )
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from agent.fleet.errors import PermanentError
@@ -16,6 +17,7 @@ from agent.fleet.model import (
     flatten,
 )
 from agent.fleet.observed import SECRET_KEYS
+from agent.fleet.scope import Scope
 from agent.secret import Secret
 
 PREFIXES = {Kind.CONFIGURATION: "tmc_", Kind.LOCATION: "tml_", Kind.READER: "tmr_"}
@@ -82,6 +84,18 @@ class FakeAccount:
             identifier in self.active,
         )
 
+    async def observe_at(self, scope: Scope) -> ObservedState:
+        self._say("nearby")
+        whole = await self.observe()
+        self.calls.pop()
+        locations = [each for each in whole.locations if within(each.id, scope.locations)]
+        return replace(
+            whole,
+            configurations=whole.configurations if scope.configurations else (),
+            locations=tuple(locations),
+            readers=tuple(each for each in whole.readers if within(each.location_id, scope.readers_at)),
+        )
+
     async def acting(self, reader: str) -> bool:
         self._say("acting", reader)
         return reader in self.active
@@ -131,6 +145,11 @@ class FakeAccount:
             self.keys.append(key)
         if self.faults.get(call):
             raise self.faults[call].pop(0)
+
+
+def within(identifier: str, ids: tuple[str, ...] | None) -> bool:
+    """Whether a scope names an id."""
+    return ids is None or identifier in ids
 
 
 def _merge(live: dict[str, Any], new: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from agent.fleet.model import DesiredState, Kind, ObservedState, Purpose
 from agent.fleet.observed import StripeAccount
 from agent.fleet.plan import plan
 from agent.fleet.reconciler import Reconciler
+from agent.fleet.scope import Scope
 from agent.fleet.sources import FileSource
 from agent.secret import Secret
 from drivers.simulators.stripe_api.core import StripeSimulator
@@ -330,3 +331,57 @@ async def test_the_daemon_heals_what_somebody_changed(store: Store) -> None:
         assert [each.label for each in observed.readers] == ["Till 1"]
         assert reconciler.bindings["till-1"] == binding
         task.cancel()
+
+
+STORE = """
+apiVersion: tillgate/v1
+kind: Location
+metadata: {{name: {0}}}
+spec:
+  display_name: {0}
+  address: {{line1: Street 1, city: Berlin, postal_code: "10117", country: DE}}
+"""
+TILL = """---
+apiVersion: tillgate/v1
+kind: Reader
+metadata: {{name: till-{1}}}
+spec: {{location: {0}, driver: stripe, registration_code: simulated-s700, label: Till {1}}}
+"""
+
+
+@pytest.mark.parametrize(("stores", "tills", "whole", "regular"), [(3, 10, 3, 2), (101, 1, 5, 2)])
+async def test_what_a_look_of_one_store_costs(
+    store: Store, stores: int, tills: int, whole: int, regular: int
+) -> None:
+    for number in range(stores):
+        name = f"store-{number}"
+        store.file.write_text(STORE.format(name) + "".join(TILL.format(name, till) for till in range(tills)))
+        await store.apply()
+    reconciler = Reconciler(
+        FileSource([store.file], LocalContents()),
+        store.account,
+        LocalContents(),
+        path=store.file.parent / "bindings.json",
+        clock=asyncio.get_running_loop().time,
+    )
+    costs: list[int] = []
+    for _ in range(3):
+        store.stripe.exchange.sent.clear()
+        await reconciler.look()
+        assert reconciler.status.in_sync
+        costs.append(len(store.stripe.exchange.sent))
+    assert costs == [whole, regular, regular]
+
+
+async def test_a_location_that_is_gone_is_not_seen(store: Store) -> None:
+    await store.apply()
+    berlin, oslo = sorted((each.id, each.name) for each in (await store.account.observe()).locations)
+    gone, left = (oslo, berlin) if oslo[1] == "oslo" else (berlin, oslo)
+    await store.account.delete(Kind.LOCATION, gone[0])
+    scope = Scope(locations=(gone[0], left[0], "tml_none"), readers_at=(gone[0], left[0]))
+    seen = await store.account.observe_at(scope)
+    assert [each.name for each in seen.locations] == ["berlin"]
+    assert [each.name for each in seen.readers] == ["till-1"]
+    await store.stripe.fault("status:403", path="/v1/terminal/locations/*")
+    with pytest.raises(PermanentError, match="could not read the account"):
+        await store.account.observe_at(scope)

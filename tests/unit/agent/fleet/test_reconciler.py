@@ -294,3 +294,52 @@ async def test_with_prune_only_readers_at_declared_locations_go(tmp_path: Path) 
     left = [each["metadata"]["tillgate_name"] for each in stage.account.objects[Kind.READER].values()]
     assert left == ["till-1", "till-9"]
     assert len(stage.account.objects[Kind.LOCATION]) == 2
+
+
+async def test_a_regular_look_asks_only_where_things_were_found(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, LOCATION, reader(), heal=True)
+    await stage.reconciler.look()
+    stage.account.calls.clear()
+    for _ in range(3):
+        await stage.reconciler.look()
+    assert stage.account.calls == ["nearby"] * 3
+    assert stage.reconciler.status.in_sync
+    [live] = stage.account.objects[Kind.LOCATION].values()
+    live["display_name"] = "Theirs"
+    await stage.reconciler.look()
+    assert live["display_name"] == "Berlin"
+    assert "observe" not in stage.account.calls
+
+
+async def test_what_is_not_where_it_was_is_looked_for_everywhere(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, LOCATION, OTHER, reader(), heal=False)
+    stage.account.put(Kind.LOCATION, metadata={"tillgate_name": "berlin"}, **LOCATION["spec"])
+    stage.account.put(Kind.LOCATION, metadata={"tillgate_name": "other"}, **OTHER["spec"])
+    berlin, other = stage.account.objects[Kind.LOCATION]
+    identifier = stage.account.put(Kind.READER, location=berlin, metadata={"tillgate_name": "till-1"})
+    await stage.reconciler.look()
+    assert stage.reconciler.status.in_sync
+    stage.account.objects[Kind.READER][identifier]["location"] = other
+    stage.account.calls.clear()
+    await stage.reconciler.look()
+    assert stage.account.calls == ["nearby", "observe"]
+    assert stage.reconciler.status.obstacles == ()
+    assert stage.reconciler.status.drift == ("move Reader till-1",)
+
+
+async def test_once_a_day_and_after_new_files_the_whole_account_is_read(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, LOCATION, reader(), heal=True)
+    await stage.reconciler.look()
+    stage.account.put(Kind.LOCATION, metadata={"tillgate_name": "rome"}, display_name="Rome")
+    await stage.reconciler.look()
+    assert stage.reconciler.status.unmanaged == 0
+    await asyncio.sleep(86_400)
+    await stage.reconciler.look()
+    assert stage.reconciler.status.unmanaged == 1
+    await stage.reconciler.look()
+    assert stage.reconciler.status.unmanaged == 1
+    stage.account.calls.clear()
+    stage.want(LOCATION, reader())
+    await stage.reconciler.look()
+    await stage.reconciler.look()
+    assert stage.account.calls == ["observe", "nearby"]
