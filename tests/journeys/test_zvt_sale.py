@@ -1,0 +1,252 @@
+"""Cut the line to a ZVT terminal at every byte of a payment, and compare the journal with the terminal's books.
+
+The judge is the simulated terminal's own ledger: what it holds, the session must say, and no payment may be
+sent to it a second time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from agent.payments.journal import Journal
+from agent.payments.lane import Lane
+from agent.payments.model import Order, PosKey, Session, State, TillName
+from agent.payments.policy import LanePolicy
+from drivers.contract import Kind, Link, Money, ReaderConfig, ReaderName
+from drivers.links.base import Breakable, LinkLostError
+from drivers.readers.zvt import ZvtReader
+from drivers.readers.zvt_options import setup_of
+from drivers.simulators.fault_list import FAULTS, Harm, plan_for
+from drivers.simulators.faults import Direction
+from drivers.simulators.faulty import FaultyConnector
+from drivers.simulators.zvt_terminal.customers import Customer
+from drivers.simulators.zvt_terminal.profiles import PROFILES
+from drivers.simulators.zvt_terminal.terminal import Terminal
+from drivers.zvt.serial_frame import ACK
+from tests.zvt_store import Tap, local, now
+
+AMOUNT = 1200
+PATIENCE_S = 1200.0
+"""A session that is not decided after so long counts as in doubt for ever."""
+
+QUICK = Customer("Visa contactless", comes_after_s=0.5)
+
+
+@dataclass
+class Harmed:
+    """One place on the line where something happens, once: after `at` bytes of one direction."""
+
+    direction: Direction
+    at: int
+    passed: dict[Direction, int] = field(default_factory=lambda: dict.fromkeys(Direction, 0))
+    done: bool = False
+
+    def through(self, direction: Direction, data: bytes) -> tuple[bytes, bool]:
+        """What arrives of these bytes, and whether the line is cut behind them."""
+        start = self.passed[direction]
+        self.passed[direction] += len(data)
+        if self.done or direction is not self.direction or not start <= self.at < start + len(data):
+            return data, False
+        self.done = True
+        return data[: self.at - start], True
+
+
+class CutLink:
+    """A link that breaks at one byte."""
+
+    def __init__(self, link: Breakable, harm: Harmed) -> None:
+        self._link = link
+        self._harm = harm
+
+    async def send(self, data: bytes) -> None:
+        rest, cut = self._harm.through(Direction.UP, data)
+        await self._link.send(rest)
+        if cut:
+            self._link.abort()
+            raise LinkLostError("cut on the way to the terminal")
+
+    async def receive(self) -> bytes:
+        data = await self._link.receive()
+        rest, cut = self._harm.through(Direction.DOWN, data)
+        if not cut:
+            return data
+        self._link.abort()
+        if not rest:
+            raise LinkLostError("cut on the way from the terminal")
+        return rest
+
+    async def close(self) -> None:
+        await self._link.close()
+
+
+class LosesAck:
+    """A serial line on which one ACK is lost: the n-th of one direction."""
+
+    def __init__(self, link: Link, harm: Harmed) -> None:
+        self._link = link
+        self._harm = harm
+
+    async def send(self, data: bytes) -> None:
+        if not (data == ACK and self._harm.through(Direction.UP, b"x")[1]):
+            await self._link.send(data)
+
+    async def receive(self) -> bytes:
+        while True:
+            data = await self._link.receive()
+            # the simulated terminal writes its ACK alone or in front of the frame that answers
+            if data[:1] == ACK and self._harm.through(Direction.DOWN, b"x")[1]:
+                data = data[1:]
+                if not data:
+                    continue
+            return data
+
+    async def close(self) -> None:
+        await self._link.close()
+
+
+@dataclass
+class Shop:
+    """A terminal, a gateway's lane with a real journal, and a line between them."""
+
+    journal: Journal
+    profile: str = "standard"
+    serial: bool = False
+    options: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.terminal = Terminal(PROFILES[self.profile], clock=local)
+        self.terminal.device.usual = QUICK
+        self.up: list[str] = []
+        self.hosts: asyncio.TaskGroup | None = None
+        self.sales = 0
+
+    def lane(self, name: str, wrap: "type[CutLink | LosesAck]", harm: Harmed) -> tuple[Lane, ReaderConfig]:
+        async def connect() -> Link:
+            return Tap(wrap(self.call(), harm), self.up, serial=self.serial)
+
+        return self.lane_over(name, connect)
+
+    def lane_over(self, name: str, connect: object) -> tuple[Lane, ReaderConfig]:
+        link = "serial:///dev/ttyUSB0" if self.serial else "tcp://192.0.2.7"
+        config = ReaderConfig(ReaderName(name), "zvt", {"link": link, **self.options})
+        driver = ZvtReader(setup_of(config), connect, now=now)  # type: ignore[arg-type]  # a Connect or a fake
+        policy = LanePolicy(payment_timeout_s=150.0)
+        return Lane(config, driver, self.journal, now=now, policy=policy, chance=lambda: 0.0), config
+
+    def call(self) -> Breakable:
+        """A new link to the terminal."""
+        from drivers.links.memory import pair
+
+        ours, theirs = pair("terminal", "register")
+        assert self.hosts is not None
+        self.hosts.create_task(self.terminal.host(theirs, serial=self.serial), name="terminal")
+        return ours
+
+    async def sell(self, lane: Lane, name: str, amount: int = AMOUNT) -> Session:
+        """One sale to its end, or to the end of our patience."""
+        self.sales += 1
+        order = Order(
+            TillName("front"), PosKey(f"{name}-{self.sales}"), ReaderName(name), Money(amount, "eur")
+        )
+        session = await self.journal.open_session(order)
+        lane.offer(session)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while not session.state.ended:
+                    session = await self.journal.changed(session.id, session.seq)
+        return self.journal.session(session.id)
+
+
+async def carried_out(shop: Shop, lane: Lane, name: str, *, sales: int = 2) -> list[Session]:
+    """Sales one after another on one lane, while it and the terminal live."""
+    sessions: list[Session] = []
+    async with asyncio.TaskGroup() as shop.hosts:
+        async with asyncio.TaskGroup() as gateway:
+            running = gateway.create_task(lane.run(), name="lane")
+            for number in range(sales):
+                session = await shop.sell(lane, name, AMOUNT + 100 * number)
+                sessions.append(session)
+                if not session.state.ended:
+                    break
+            running.cancel()
+    return sessions
+
+
+def judge(shop: Shop, sessions: list[Session], where: str, *, doubts: bool = False) -> list[str]:
+    """What the journal says wrongly, compared with the terminal's own books."""
+    wrong: list[str] = []
+    books = shop.terminal.ledger()
+    if shop.up.count("0601") > len(sessions):
+        wrong.append(f"{where}: 06 01 was sent {shop.up.count('0601')} times for {len(sessions)} sales")
+    for session in sessions:
+        amount = session.order.money.amount
+        held = sum(entry["money"] for entry in books if entry["amount"] == amount)
+        said = session.amount_captured
+        match session.state:
+            case State.PAID:
+                right = held == said == amount
+            case State.DECLINED | State.CANCELED | State.FAILED:
+                right = held == 0 == said
+            case _:
+                right = doubts
+        if not right:
+            wrong.append(
+                f"{where}: {session.state} {session.code} {session.message} ({said}), books hold {held}"
+            )
+    return wrong
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    opened = Journal(tmp_path / "journal.db", now=now, inline=True)
+    yield opened
+    opened.close()
+
+
+@contextmanager
+def counting(positions: int) -> Iterator[list[str]]:
+    """Gathers violations; there may be none, over a number of positions that is not small."""
+    wrong: list[str] = []
+    yield wrong
+    print(f"{positions} positions, {len(wrong)} violations")
+    assert positions > 0
+    assert wrong == []
+
+
+async def length(journal: Journal, profile: str, *, serial: bool, options: dict[str, str]) -> dict[Direction, int]:
+    """How many bytes each way a sale takes when nothing happens to it."""
+    shop = Shop(journal, profile, serial, options)
+    harm = Harmed(Direction.UP, 1_000_000)
+    name = f"good-{profile}-{serial}"
+    lane, _ = shop.lane(name, CutLink, harm)
+    sessions = await carried_out(shop, lane, name, sales=1)
+    assert [session.state for session in sessions] == [State.PAID]
+    assert judge(shop, sessions, "nothing") == []
+    return harm.passed
+
+
+LINES = [
+    pytest.param("standard", False, {}, id="tcp"),
+    pytest.param("standard", True, {}, id="serial"),
+    pytest.param("deferred", False, {"unique_ids": "true", "profile": "status-only"}, id="tcp deferred"),
+    pytest.param("deferred", True, {"profile": "status-only"}, id="serial deferred"),
+]
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize(("profile", "serial", "options"), LINES)
+async def test_cut_at_every_byte(
+    journal: Journal, profile: str, serial: bool, options: dict[str, str], direction: Direction
+) -> None:
+    total = (await length(journal, profile, serial=serial, options=options))[direction]
+    with counting(total) as wrong:
+        for at in range(total):
+            shop = Shop(journal, profile, serial, options)
+            name = f"{profile}-{serial}-{direction}-{at}"
+            lane, _ = shop.lane(name, CutLink, Harmed(direction, at))
+            sessions = await carried_out(shop, lane, name)
+            wrong += judge(shop, sessions, name)
