@@ -40,6 +40,7 @@ from drivers.contract import (
     Kind,
     Money,
     Outcome,
+    ReaderName,
     SessionId,
     Settlement,
     Verdict,
@@ -91,7 +92,7 @@ class Desk:
 
     def busy(self, name: str) -> bool:
         """Whether a session uses the reader; False for a reader that is not in service."""
-        lane = next((lane for each, lane in self.lanes.by_name.items() if each == name), None)
+        lane = self.lanes.by_name.get(ReaderName(name))
         return lane is not None and (lane.busy or lane.held > 0)
 
     def session(self, session: str, till: TillName | None) -> Session:

@@ -191,3 +191,47 @@ def test_two_kills_in_a_row_end_right(folder: Path, block: int) -> None:
         except BaseException as error:
             error.add_note(f"seed {seed}: {name}")
             raise
+
+
+CALLS = (
+    ("POST", "/v1/payment_intents"),
+    ("POST", "/v1/payment_intents/*/capture"),
+    ("POST", "/v1/payment_intents/*/cancel"),
+    ("GET", "/v1/payment_intents/*"),
+    ("POST", "/v1/refunds"),
+    ("GET", "/v1/terminal/readers/*"),
+    ("POST", "/v1/terminal/readers/*/process_payment_intent"),
+    ("POST", "/v1/terminal/readers/*/cancel_action"),
+)
+EFFECTS = (
+    "delay:3",
+    "delay:100",
+    "drop_before",
+    "drop_after",
+    "torn_body",
+    "status:500",
+    "status:429",
+    "status:409:idempotency_key_in_use",
+    "timeout_delivered",
+    "timeout_not_delivered",
+)
+
+
+@pytest.mark.parametrize("block", range(5))
+def test_kills_on_a_bad_line_end_right(folder: Path, block: int) -> None:
+    for seed in range(block * 20, block * 20 + 20):
+        dice = random.Random(seed)
+        name = dice.choice(list(CASES))
+        case = CASES[name]
+        store = case.store(folder / str(seed))
+        for _ in range(dice.randint(1, 4)):
+            method, path = dice.choice(CALLS)
+            effects = EFFECTS if "/readers/*/" in path else EFFECTS[:-2]
+            store.fault(dice.choice(effects), method=method, path=path, times=dice.randint(1, 4))
+        try:
+            store.live(case.script, die_at=dice.randint(2, 90), wire=dice.choice(list(Wire)))
+            store.pass_time(dice.choice((0.5, case.down_s)))
+            store.live(case.script)
+        except BaseException as error:
+            error.add_note(f"seed {seed}: {name}")
+            raise
