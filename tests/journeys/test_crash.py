@@ -119,7 +119,7 @@ CASES = {
     "paid during a slow authorization": Case(automatic, busy_s=3.0),
     "tipped": Case(tipped, customer={"auto_present": {"after": 7, "amount_tip": 180}}),
     "tipped while we were down": Case(
-        tipped, customer={"auto_present": {"after": 7, "amount_tip": 180}}, down_s=30.0
+        tipped, customer={"auto_present": {"after": 7, "amount_tip": 180}}, down_s=30.0, stride=2
     ),
     "captured": Case(captured),
     "captured, the wire is cut too": Case(captured, wire=Wire.LOST, stride=2),
@@ -128,7 +128,7 @@ CASES = {
     "held and left": Case(held_and_left, down_s=30.0),
     "canceled early": Case(canceled_early),
     "canceled while waiting": Case(canceled_while_waiting),
-    "canceled while waiting, a request arrives late": Case(canceled_while_waiting, wire=Wire.LATE),
+    "canceled while waiting, a request arrives late": Case(canceled_while_waiting, wire=Wire.LATE, stride=2),
     "canceled while waiting, paid while we were down": Case(canceled_while_waiting, down_s=30.0),
     "canceled while paying": Case(canceled_while_paying),
     "canceled while authorizing": Case(canceled_while_authorizing, busy_s=3.0),
@@ -136,7 +136,7 @@ CASES = {
     "declined while we were down": Case(automatic, customer=DECLINED, down_s=30.0, stride=2),
     "canceled on the reader": Case(automatic, customer={"auto_cancel": {"after": 6}}),
     "canceled on the reader while we were down": Case(
-        automatic, customer={"auto_cancel": {"after": 6}}, down_s=30.0
+        automatic, customer={"auto_cancel": {"after": 6}}, down_s=30.0, stride=2
     ),
     "tried again": Case(tried_again, customer=DECLINED),
     "tried again, paid while we were down": Case(tried_again, customer=DECLINED, down_s=30.0, stride=2),
