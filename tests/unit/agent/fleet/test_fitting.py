@@ -107,7 +107,7 @@ async def test_declared_readers_are_in_service_and_others_are_expected(store: St
     assert await store.fitting.refit()
     assert store.configs() == [config("r1")]
     whys = {str(each.name): each.why for each in store.lanes.statuses()}
-    assert whys["r2"] == "no driver is called abacus"
+    assert "no driver is called abacus" in whys["r2"]
     assert whys["r3"] == NOT_REGISTERED
     assert store.lanes.status("r3").location == "store"
 
