@@ -170,10 +170,19 @@ _READER_FIXES: Mapping[str, str] = {
 
 
 def _check_readers(readers: list[dict[str, Any]]) -> Iterator[Check]:
+    from agent.fleet.fitting import UNFIT
+    from agent.fleet.roster import NOT_REGISTERED
+
     for each in readers:
         state, why = str(each["state"]), str(each.get("why") or "")
         name, told = f"reader {each['name']}", f"{state}: {why}" if why else state
-        if state in {"ready", "busy"}:
+        if why.startswith(UNFIT):
+            fix = "correct its `spec` in the fleet files, or install its driver and restart the daemon"
+            yield problem(name, why, fix)
+        elif why == NOT_REGISTERED:
+            fix = f"`tillgate apply`, or `tillgate reader register {each['name']} --code CODE`"
+            yield warning(name, told, fix)
+        elif state in {"ready", "busy"}:
             yield ok(name, told)
         elif state == "offline":
             yield problem(name, told, _READER_FIXES[state])

@@ -17,6 +17,9 @@ from drivers.registry import RegistryError
 
 log = logging.getLogger(__name__)
 
+UNFIT = "not in service"
+"""How the reason begins for which a declared reader has no lane: its driver is missing, broken or refuses."""
+
 REFIT_S = 5.0
 """How often a reader that could not be exchanged because of a sale is looked at again, in seconds."""
 
@@ -90,7 +93,7 @@ class Fitting:
                 location=self._location,
                 state=ReaderState.CONNECTING,
                 since_at=self._now(),
-                why=self._broken.get(name, NOT_REGISTERED),
+                why=f"{UNFIT}: {self._broken[name]}" if name in self._broken else NOT_REGISTERED,
             )
             for name, config in {**wanted.waiting, **wanted.configs}.items()
         )

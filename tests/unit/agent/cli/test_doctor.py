@@ -13,6 +13,8 @@ from agent import cli
 from agent.cli import doctor
 from agent.cli.checks import Check, Result
 from agent.cli.daemon import AwayError, NoAnswerError, RefusedError
+from agent.fleet.fitting import UNFIT
+from agent.fleet.roster import NOT_REGISTERED
 from agent.settings import Settings, load
 from agent.stripe.errors import NotSentError
 from agent.stripe.exchange import HttpRequest, HttpResponse
@@ -195,3 +197,20 @@ async def test_readers_that_cannot_be_used(daemon: FakeDaemon, gateway: Path) ->
         "reader d": "warning",
     }
     assert found[1].found == "offline: no answer"
+
+
+async def test_a_reader_without_a_driver_is_told_as_what_it_is(daemon: FakeDaemon, gateway: Path) -> None:
+    cause = "reader z: no driver is called 'zvt' (installed: stripe): correct the name or install its package"
+    rows: list[dict[str, Any]] = [
+        {"name": "z", "state": "connecting", "why": f"{UNFIT}: {cause}"},
+        {"name": "n", "state": "connecting", "why": NOT_REGISTERED},
+        {"name": "c", "state": "connecting", "why": ""},
+    ]
+    daemon.expect("GET /v1/readers", {"data": rows})
+    _, unfit, new, slow = await daemons(gateway)
+    assert (unfit.result, unfit.found) == (Result.PROBLEM, f"not in service: {cause}")
+    assert "correct its `spec`" in unfit.fix
+    assert "install its driver" in unfit.fix
+    assert "power" not in unfit.fix + new.fix
+    assert new.fix == "`tillgate apply`, or `tillgate reader register n --code CODE`"
+    assert "power and network" in slow.fix
