@@ -18,6 +18,7 @@ from agent.fleet.contents import LocalContents
 from agent.fleet.fitting import Fitting
 from agent.fleet.roster import Roster, roster
 from agent.fleet.sources import FileSource
+from agent.fleet.watch import FileWatch
 from agent.payments.desk import Desk
 from agent.payments.journal import Journal
 from agent.payments.model import ReaderState
@@ -28,7 +29,7 @@ from agent.pos.listening import on_tcp, on_unix
 from agent.pos.metrics import Metrics
 from agent.pos.tills import TillRegistry
 from agent.pos.tokens import ConnectionToken, TokenIssueError
-from agent.settings import Settings, StripeSettings
+from agent.settings import HttpDoorSettings, Settings, StripeSettings
 from agent.supervision import Finding, Health, Heartbeat, Notifier
 from drivers import registry
 from drivers.contract import DriverError
@@ -209,11 +210,10 @@ class Gateway:
 
     def _fleet_health(self) -> Finding:
         if self.reconciler is None:
-            return Finding("", {"enabled": False})
+            return Finding("; ".join(map(str, self._source.read().problems)), {"enabled": False})
         status = self.reconciler.status
-        problem = status.error or "; ".join(map(str, status.problems))
         detail = {"in_sync": status.in_sync, "drift": list(status.drift), "contested": list(status.contested)}
-        return Finding(problem, detail)
+        return Finding("; ".join(status.troubles), detail)
 
     def _make_metrics(self) -> Metrics:
         metrics = Metrics()
@@ -235,18 +235,25 @@ class Gateway:
 
     def make_door(self, *, operator: bool) -> web.Application:
         """The HTTP API, for tills or for the operator's socket."""
-        door = self._settings.doors.http
-        per_minute = 60 if door is None else door.connection_tokens_per_minute
-        limits = Limits(connection_tokens=Rate(per_minute / 60, 10))
+        door = self._settings.doors.http or HttpDoorSettings()
+        limits = Limits(connection_tokens=Rate(door.connection_tokens_per_minute / 60, 10))
         return make_app(
             self.desk,
             self.tills,
             self,
             self._health.document,
             self._metrics,
+            look=self.look,
             limits=limits,
             operator=operator,
         )
+
+    def look(self) -> None:
+        """Look at the fleet files, the account and the readers now rather than at the end of the interval."""
+        log.info("looking at the fleet now")
+        if self.reconciler is not None:
+            self.reconciler.poke()
+        self._fitting.changed()
 
     # -- life -----------------------------------------------------------------------------------------
 
@@ -261,6 +268,7 @@ class Gateway:
                     group.create_task(self.desk.run(), name="desk"),
                     group.create_task(self._fitting.run(), name="readers"),
                     group.create_task(self._heartbeat.run(), name="heartbeat"),
+                    group.create_task(FileWatch(self._source, self.look).run(), name="fleet files"),
                 ]
                 if self.reconciler is not None:
                     tasks.append(group.create_task(self.reconciler.run(), name="fleet"))
@@ -302,16 +310,18 @@ class Gateway:
 
 
 async def serve(settings: Settings, world: World | None = None) -> None:
-    """Run the daemon until SIGTERM or SIGINT."""
+    """Run the daemon until SIGTERM or SIGINT; SIGHUP makes it look at its fleet."""
     world = world or World()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if settings.stripe is None or world.exchange is not None:
-        await Gateway(settings, world, world.exchange).run(stop)
-        return
-    from agent.stripe.exchange import AiohttpExchange
+    async with AsyncExitStack() as stack:
+        exchange = world.exchange
+        if settings.stripe is not None and exchange is None:
+            from agent.stripe.exchange import AiohttpExchange
 
-    async with AiohttpExchange() as pool:
-        await Gateway(settings, world, pool).run(stop)
+            exchange = await stack.enter_async_context(AiohttpExchange())
+        gateway = Gateway(settings, world, exchange)
+        loop.add_signal_handler(signal.SIGHUP, gateway.look)
+        await gateway.run(stop)

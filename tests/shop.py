@@ -49,7 +49,7 @@ GATEWAY = """\
 gateway: {name: store-1}
 location: store
 stripe: {key: {file: stripe.key}, base_url: %(base_url)s, requests_per_second: 100}
-fleet: {paths: [fleet.yaml], interval_s: 1, heal: true, prune: true}
+fleet: {paths: [fleet.yaml], interval_s: %(interval_s)g, heal: true, prune: true}
 journal: {path: journal.db}
 doors: {http: {port: %(port)d}}
 control_socket: %(socket)s
@@ -65,6 +65,7 @@ def furnish(
     port: int = 0,
     grace_s: float = 5.0,
     key: str = KEY,
+    interval_s: float = 1,
 ) -> Path:
     """Write a store's files; the path of its gateway.yaml."""
     declare(folder, readers)
@@ -72,8 +73,8 @@ def furnish(
     secret.write_text(key)
     secret.chmod(0o600)
     path = folder / "gateway.yaml"
-    told = {"base_url": base_url, "port": port, "grace_s": grace_s, "socket": folder / "control.sock"}
-    path.write_text(GATEWAY % told)
+    told = {"base_url": base_url, "port": port, "grace_s": grace_s, "interval_s": interval_s}
+    path.write_text(GATEWAY % {**told, "socket": folder / "control.sock"})
     return path
 
 
@@ -184,14 +185,18 @@ class Shop:
 
 
 def in_a_shop(
-    play: Callable[[Shop], Awaitable[None]], readers: Sequence[str] = ("till-1",), *, speed: float = 20.0
+    play: Callable[[Shop], Awaitable[None]],
+    readers: Sequence[str] = ("till-1",),
+    *,
+    speed: float = 20.0,
+    interval_s: float = 1,
 ) -> None:
     """Run one story with a gateway on a faster clock, sockets and all."""
     with (
         tempfile.TemporaryDirectory() as folder,
         asyncio.Runner(loop_factory=lambda: ScaledTimeLoop(speed)) as runner,
     ):
-        settings = load(furnish(Path(folder), readers))
+        settings = load(furnish(Path(folder), readers, interval_s=interval_s))
 
         async def story() -> None:
             loop = asyncio.get_running_loop()

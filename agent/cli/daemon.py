@@ -1,6 +1,7 @@
 """The running daemon over its control socket: the tills' API, where file permissions say who may ask."""
 
 import json
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -57,6 +58,19 @@ async def connect(settings: Settings | None = None) -> AsyncIterator[Daemon]:
         connector=aiohttp.UnixConnector(path=str(socket)), cookie_jar=aiohttp.DummyCookieJar()
     ) as session:
         yield SocketDaemon(session, socket)
+
+
+async def tell_to_look(settings: Settings) -> None:
+    """Make a daemon that runs look at its fleet now, and say so on stderr. What was done stays done."""
+    try:
+        async with connect(settings) as connected:
+            await connected.post("/v1/fleet/look", {})
+    except AwayError:
+        return  # it looks when it starts
+    except CommandError as error:
+        sys.stderr.write(f"the daemon could not be told, and looks at its next turn: {error.args[0]}\n")
+    else:
+        sys.stderr.write("the daemon has been told\n")
 
 
 class SocketDaemon:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
 
+from agent.cli import daemon
 from agent.cli.errors import FAILED, USAGE, CommandError
 from agent.cli.options import Format, current
 from agent.cli.output import OutputOption, chosen, print_data
@@ -246,7 +247,7 @@ async def _applied(
     from agent.cli.fleet_view import plan_lines
     from agent.cli.progress import Steps
     from agent.fleet import plan_file as plan_files
-    from agent.fleet.apply import Executor, Report
+    from agent.fleet.apply import Executor, Report, Status
     from agent.fleet.contents import LocalContents
     from agent.fleet.errors import StalePlanError
     from agent.fleet.plan import plan as make_plan
@@ -277,7 +278,10 @@ async def _applied(
                 act = result.action
                 show(f"{act.verb} {act.kind} {act.name}: {result.status.value}")
 
-            return await Executor(there, LocalContents(), progress=progress).apply(made, nonce)
+            report = await Executor(there, LocalContents(), progress=progress).apply(made, nonce)
+    if report.count(Status.DONE):
+        await daemon.tell_to_look(settings)
+    return report
 
 
 async def _exported() -> "Export":

@@ -131,7 +131,7 @@ async def _carry_out(
     settings: "Settings", desired: "DesiredState", name: str, cut: "Cut", *, yes: bool
 ) -> "Report":
     from agent.cli.fleet_view import plan_lines
-    from agent.fleet.apply import Executor, Report
+    from agent.fleet.apply import Executor, Report, Status
     from agent.fleet.contents import LocalContents
 
     async with fleet.account(settings) as account:
@@ -149,7 +149,10 @@ async def _carry_out(
                 say(f"{result.action.verb} {result.action.name}: {result.status.value}")
 
             executor = Executor(account, LocalContents(), progress=progress)
-            return await _one_by_one(executor, plan)
+            report = await _one_by_one(executor, plan)
+    if report.count(Status.DONE):
+        await daemon.tell_to_look(settings)
+    return report
 
 
 async def _one_by_one(executor: "Executor", plan: "Plan") -> "Report":

@@ -55,6 +55,15 @@ class FleetStatus:
         wrong = self.error or self.problems or self.drift or self.obstacles
         return self.looked_at is not None and not wrong
 
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What somebody has to see to, a sentence each. Drift is none: it may be meant, or be healed."""
+        contested = (f"{each} is contested: somebody else keeps changing it" for each in self.contested)
+        failed = (f"{name} failed: {why}" for name, why in (self.failed or {}).items())
+        obstacles = (f"{each.kind} {each.name}: {each.message}" for each in self.obstacles)
+        error = (self.error,) if self.error else ()
+        return (*error, *map(str, self.problems), *obstacles, *contested, *failed)
+
 
 def _ignore(readers: Mapping[str, ReaderBinding]) -> None:
     del readers
@@ -142,8 +151,8 @@ class Reconciler:
         if not self._restored:
             self.restore()
         while True:
+            self._poked.clear()  # before the look: what changes while it runs is looked at after it
             await self.look()
-            self._poked.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pause_s()):
                     await self._poked.wait()

@@ -133,6 +133,12 @@ class ConnectionTokenShape(_Shape):
     location: str
 
 
+class LookShape(_Shape):
+    """The gateway has been told to look; what it finds is in health and in the readers."""
+
+    object: Literal["fleet_look"]
+
+
 class HealthShape(BaseModel):
     """How the gateway is."""
 

@@ -178,6 +178,10 @@ class ConnectionTokenBody(_Body):
     """Nothing to say: tokens are always for the gateway's own location."""
 
 
+class LookBody(_Body):
+    """Nothing to say: the gateway looks at everything it knows of."""
+
+
 class ResolveBody(_Body):
     """An operator's word on a sale in doubt: what the terminal or the provider's own pages say."""
 

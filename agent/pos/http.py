@@ -14,14 +14,14 @@ from aiohttp import hdrs, web
 
 from agent.payments.errors import PaymentsError
 from agent.payments.model import ReaderState, TillName
-from agent.pos.bodies import ConnectionTokenBody, parse
+from agent.pos.bodies import ConnectionTokenBody, LookBody, parse
 from agent.pos.caller import THE_OPERATOR, Caller, identify
 from agent.pos.errors import ErrorType, PosError, TooManyRequestsError, refusal, unexpected
 from agent.pos.intake import MAX_BODY_BYTES, query, read_json
 from agent.pos.limits import Buckets, Limits
 from agent.pos.metrics import CONTENT_TYPE, Labels, Metrics
 from agent.pos.page import HEADERS, PAGE
-from agent.pos.seams import Desk, Health, Tills, TokenIssuer
+from agent.pos.seams import Desk, Health, Look, Tills, TokenIssuer
 from agent.pos.sessions import Sessions, answer
 from agent.pos.tokens import ConnectionTokens
 from agent.pos.views import listing, reader_view, to_json
@@ -65,6 +65,10 @@ class Route:
     access: Access = Access.TILLS
 
 
+def _nothing_to_look_at() -> None:
+    """A gateway without a fleet has nothing to look at."""
+
+
 def make_app(
     desk: Desk,
     tills: Tills,
@@ -72,13 +76,14 @@ def make_app(
     health: Health,
     metrics: Metrics,
     *,
+    look: Look = _nothing_to_look_at,
     limits: Limits | None = None,
     operator: bool = False,
 ) -> web.Application:
     """The door as an aiohttp application; `operator` trusts whoever can reach it and sees every session."""
     limits = limits or Limits()
     waits = Waits(limits.waits)
-    door = _Door(desk, tills, tokens, health, metrics, limits, waits, operator=operator)
+    door = _Door(desk, tills, tokens, health, metrics, look, limits, waits, operator=operator)
     app = web.Application(middlewares=[door.guard], client_max_size=MAX_BODY_BYTES)
     for route in door.routes():
         app.router.add_route(route.method, route.path, door.serve(route))
@@ -119,6 +124,7 @@ class _Door:
         tokens: TokenIssuer | None,
         health: Health,
         metrics: Metrics,
+        look: Look,
         limits: Limits,
         waits: Waits,
         *,
@@ -128,6 +134,7 @@ class _Door:
         self._tills = tills
         self._health = health
         self._metrics = metrics
+        self._look = look
         self._operator = operator
         # One random mark for the life of the door: asking the system for a new one costs more than a route.
         self._mark = f"req_{secrets.token_hex(4)}"
@@ -159,6 +166,7 @@ class _Door:
         if self._operator:
             routes.append(Route("GET", "/v1/sessions/{id}/timeline", sessions.timeline))
             routes.append(Route("POST", "/v1/sessions/{id}/resolve", sessions.resolve))
+            routes.append(Route("POST", "/v1/fleet/look", self._look_now))
         return routes
 
     def serve(self, route: Route) -> _Bare:
@@ -225,6 +233,12 @@ class _Door:
         query(request)
         parse(ConnectionTokenBody, await read_json(request))
         return answer(await self._tokens.fresh(caller.name))
+
+    async def _look_now(self, request: web.Request, _caller: Caller) -> web.Response:
+        query(request)
+        parse(LookBody, await read_json(request))
+        self._look()
+        return answer(to_json({"object": "fleet_look"}), 202)
 
     async def _show_health(self, _request: web.Request, _caller: Caller) -> web.Response:
         document = self._health()

@@ -190,6 +190,17 @@ _CALLS = (
         operators_only=True,
     ),
     _Call(
+        "post",
+        "/v1/fleet/look",
+        "lookAtFleet",
+        "Look at the fleet files, the account and the readers now. Only on the control socket.",
+        {202: answers.LookShape},
+        body=bodies.LookBody,
+        errors=(400, 500, 503),
+        token=False,
+        operators_only=True,
+    ),
+    _Call(
         "get", "/v1/readers", "listReaders", "Every reader of the gateway.", {200: answers.ReaderListShape}
     ),
     _Call(

@@ -19,6 +19,10 @@ Health = Callable[[], Mapping[str, Any]]
 """The health document; its `status` decides the answer's code: "ok" and "degraded" serve, others do not."""
 
 
+Look = Callable[[], None]
+"""Makes the gateway look at its fleet files, its account and its readers now; returns at once."""
+
+
 class Desk(Protocol):
     """The front door of payments. `till` None is an operator, who sees every session."""
 

@@ -55,6 +55,7 @@ def test_the_unit_is_what_the_code_expects() -> None:
     assert found["Type"] == "notify"
     assert found["ExecStart"].split()[1:] == ["run"]
     assert found["Restart"] == "always"
+    assert found["ExecReload"] == "/bin/kill -HUP $MAINPID"
     assert f"/var/lib/{found['StateDirectory']}" == str(settings.STATE_DIRECTORY)
     assert f"/run/{found['RuntimeDirectory']}" == str(settings.RUNTIME_DIRECTORY)
     assert Path(found["LoadCredential"].partition(":")[2]).parent == DEFAULT_CONFIG.parent

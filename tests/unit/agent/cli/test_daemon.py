@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from agent.cli.daemon import AwayError, NoAnswerError, RefusedError, connect
+from agent.cli.daemon import AwayError, NoAnswerError, RefusedError, connect, tell_to_look
 from agent.cli.errors import CommandError
 from agent.cli.options import Options, choose
 from agent.settings import Settings
@@ -146,3 +146,38 @@ async def test_a_socket_that_is_not_for_us(directory: Path, monkeypatch: pytest.
         with pytest.raises(CommandError, match="permission denied") as caught:
             await daemon.get("/v1/x")
     assert "member of the group tillgate" in caught.value.fix
+
+
+async def test_a_daemon_that_runs_is_told_to_look(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        asked.append(f"{request.method} {request.path}")
+        return web.json_response({"object": "fleet_look"}, status=202)
+
+    async with listening(directory, take):
+        await tell_to_look(settings(directory))
+    assert asked == ["POST /v1/fleet/look"]
+    assert capsys.readouterr().err == "the daemon has been told\n"
+
+
+async def test_without_a_daemon_there_is_nobody_to_tell(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await tell_to_look(settings(directory))
+    assert capsys.readouterr().err == ""
+
+
+async def test_a_daemon_that_will_not_be_told_does_not_undo_what_was_done(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        error = {"code": "route_not_found", "message": f"there is no {request.path}"}
+        return web.json_response({"error": error}, status=404)
+
+    async with listening(directory, refuse):
+        await tell_to_look(settings(directory))
+    told = "the daemon could not be told, and looks at its next turn: there is no /v1/fleet/look\n"
+    assert capsys.readouterr().err == told

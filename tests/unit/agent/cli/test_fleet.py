@@ -17,6 +17,7 @@ from agent.fleet.model import Kind
 from agent.settings import Settings, load
 from drivers.simulators.stripe_api.core import StripeSimulator
 from drivers.simulators.stripe_api.server import serve
+from tests.unit.agent.cli.fake_daemon import running
 from tests.unit.agent.fleet.fake_account import FakeAccount
 
 GATEWAY = "gateway: {name: g1}\nlocation: berlin\nfleet: {paths: [fleet.yaml]}\nstripe: {key: {file: key}}\n"
@@ -130,6 +131,18 @@ def test_apply_does_it_once_and_shows_progress_on_stderr(shop: Path, there: Fake
     assert "register Reader till-1: done\n" in said.err
     assert said.data("apply", "--yes") == {"complete": True, "results": [], "obstacles": []}
     assert len(there.objects[Kind.READER]) == 1
+
+
+def test_apply_tells_the_daemon_when_anything_was_done(
+    shop: Path, there: FakeAccount, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = running(monkeypatch)
+    daemon.expect("POST /v1/fleet/look", {"object": "fleet_look"})
+    said.run("apply", "--yes")
+    assert said.err.endswith("the daemon has been told\n")
+    assert daemon.asked == [("POST /v1/fleet/look", {})]
+    said.run("apply", "--yes")
+    assert len(daemon.asked) == 1
 
 
 def test_apply_without_a_terminal_and_without_yes_refuses(shop: Path, there: FakeAccount, said: Said) -> None:

@@ -47,6 +47,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> FakeDaemon:
     fake = running(monkeypatch)
     fake.expect("GET /v1/readers", {"data": [ROW]})
     fake.expect("GET /v1/readers/till-1", ROW)
+    fake.expect("POST /v1/fleet/look", {"object": "fleet_look"})
     return fake
 
 
@@ -96,6 +97,8 @@ def test_register(daemon: FakeDaemon, account: FakeAccount, capsys: pytest.Captu
     captured = capsys.readouterr()
     assert json.loads(captured.out)["complete"] is True
     assert "+ register Reader till-1" in captured.err
+    assert captured.err.endswith("the daemon has been told\n")
+    assert daemon.asked[-1] == ("POST /v1/fleet/look", {})
     ((_, _, _, params),) = account.done
     assert (params["registration_code"], params["location"]) == ("fox", "tml_here")
 
@@ -106,6 +109,7 @@ def test_one_that_is_there_already(
     assert cli.main(["reader", "register", "till-1", "--code", "fox"]) == 0
     captured = capsys.readouterr()
     assert "nothing to do" in captured.err
+    assert daemon.asked == []
     assert captured.out == ""
     assert account.done == []
 
@@ -141,6 +145,7 @@ def test_a_wrong_code_leaves_the_old_device(
     assert cli.main(["reader", "replace", "till-1", "--code", "wrong", "--yes"]) == 1
     told = capsys.readouterr().out
     assert "no such code" in told
+    assert ("POST /v1/fleet/look", {}) not in daemon.asked
     assert "the step before it was not done" in told
     assert done(account) == []
 

@@ -11,7 +11,7 @@ import pytest
 from agent.documents import Problem
 from agent.fleet.bindings import ReaderBinding
 from agent.fleet.errors import PermanentError, TemporaryError
-from agent.fleet.model import DesiredState, Kind
+from agent.fleet.model import DesiredState, Kind, ObservedState
 from agent.fleet.reconciler import FleetStatus, Reconciler
 from agent.fleet.sources import Reading
 from tests.unit.agent.fleet.fake_account import FakeAccount
@@ -82,6 +82,7 @@ async def test_without_heal_drift_is_reported_and_nothing_is_touched(
     assert stage.looks() == 3
     assert set(stage.account.calls) == {"observe"}
     assert stage.reconciler.status.drift == ("create Location berlin", "register Reader till-1")
+    assert stage.reconciler.status.troubles == ()
     assert not stage.reconciler.status.in_sync
     told = [each.message for each in caplog.records if "differs" in each.message]
     assert len(told) == 2
@@ -145,6 +146,9 @@ async def test_others_changes_are_not_fought_for_ever(
         live["display_name"] = "Theirs"
     assert live["display_name"] == "Theirs"
     assert stage.reconciler.status.contested == ("Location berlin",)
+    assert stage.reconciler.status.troubles == (
+        "Location berlin is contested: somebody else keeps changing it",
+    )
     writes = [call for call in stage.account.calls if call.startswith(("create", "update"))]
     assert len(writes) == 3
     assert sum("contested" in each.message for each in caplog.records) == 1
@@ -159,6 +163,7 @@ async def test_a_permanent_failure_is_not_repeated_every_minute(tmp_path: Path) 
     await stage.run_for(600)
     assert sum(call.startswith("create") for call in stage.account.calls) == 1
     assert stage.reconciler.status.failed == {"Location berlin": "not in your country"}
+    assert stage.reconciler.status.troubles == ("Location berlin failed: not in your country",)
     assert stage.reconciler.status.drift == ("create Location berlin",)
 
 
@@ -183,6 +188,7 @@ async def test_while_the_account_cannot_be_had_looks_become_rare_and_quiet(
     await stage.run_for(60 * (2 + 4 + 8) + 1)
     assert stage.looks() == 4
     assert stage.reconciler.status.error == "Stripe could not be reached"
+    assert stage.reconciler.status.troubles == ("Stripe could not be reached",)
     assert stage.reconciler.status.looked_at is None
     assert [each.levelname for each in caplog.records] == ["WARNING"]
     await stage.reconciler.look()
@@ -209,6 +215,22 @@ async def test_a_poke_looks_at_once(tmp_path: Path) -> None:
         task.cancel()
 
 
+async def test_a_poke_during_a_look_is_not_lost(tmp_path: Path) -> None:
+    class SlowAccount(FakeAccount):
+        async def observe(self) -> ObservedState:
+            await asyncio.sleep(10)
+            return await super().observe()
+
+    stage = Stage(tmp_path, LOCATION, account=SlowAccount(), interval_s=3600)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(stage.reconciler.run(), name="fleet")
+        await asyncio.sleep(5)
+        stage.reconciler.poke()
+        await asyncio.sleep(60)
+        assert stage.looks() == 2
+        task.cancel()
+
+
 async def test_broken_files_leave_the_last_good_state_in_force(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -221,6 +243,7 @@ async def test_broken_files_leave_the_last_good_state_in_force(
     await stage.reconciler.look()
     await stage.reconciler.look()
     assert stage.reconciler.status.problems == (problem,)
+    assert stage.reconciler.status.troubles == ("fleet.yaml:3:1: unknown key `x`",)
     stage.source.reading = good
     await stage.reconciler.look()
     assert stage.reconciler.status.in_sync
@@ -244,6 +267,8 @@ async def test_obstacles_are_told_once(tmp_path: Path, caplog: pytest.LogCapture
     await stage.reconciler.look()
     assert sum("is not in the account" in each.message for each in caplog.records) == 1
     assert len(stage.reconciler.status.obstacles) == 1
+    [trouble] = stage.reconciler.status.troubles
+    assert trouble.startswith("Reader till-1: is not in the account")
 
 
 async def test_bindings_survive_a_restart_without_network(tmp_path: Path) -> None:

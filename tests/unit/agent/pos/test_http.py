@@ -280,6 +280,28 @@ async def test_an_operators_word_ends_a_doubt_and_nothing_else(door: Door) -> No
     assert (certain.status, certain.error["code"]) == (409, "wrong_state")
 
 
+async def test_an_operator_makes_the_gateway_look(door: Door) -> None:
+    looks: list[str] = []
+    app = make_app(
+        door.desk, NoTills(), None, dict, door.metrics, look=lambda: looks.append("look"), operator=True
+    )
+    as_a_till = await door.post("/v1/fleet/look", {})
+    async with on_tcp(app, "127.0.0.1", 0) as port:
+        door.base = f"http://127.0.0.1:{port}"
+        told = await door.post("/v1/fleet/look", {}, token=None)
+        odd = await door.post("/v1/fleet/look", {"reader": "till-1"}, token=None)
+        app = await _operator(door.desk)
+    async with on_tcp(app, "127.0.0.1", 0) as port:
+        door.base = f"http://127.0.0.1:{port}"
+        nothing = await door.post("/v1/fleet/look", {}, token=None)
+
+    assert as_a_till.status == 404
+    assert (told.status, told.json) == (202, {"object": "fleet_look"})
+    assert odd.status == 400
+    assert nothing.status == 202
+    assert looks == ["look"]
+
+
 async def test_the_status_page_is_for_everybody(door: Door) -> None:
     reply = await door.get("/", token=None)
 
