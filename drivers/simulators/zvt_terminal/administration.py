@@ -4,7 +4,7 @@ from datetime import datetime
 
 from drivers.simulators.zvt_terminal.job import EndedError, Job
 from drivers.zvt import results
-from drivers.zvt.charset import Charset, charset_of
+from drivers.zvt.charset import Charset, charset_code, charset_of
 from drivers.zvt.commands import answers, table
 from drivers.zvt.commands.reports import Completion, SetRegisterClock
 from drivers.zvt.commands.setup import Registration, SetTerminalClock
@@ -16,6 +16,9 @@ from drivers.zvt.tlv import Tlv
 
 BAUD_S = 2.0
 """After 08 40 the terminal listens at the new rate that much later (chapter 2.52)."""
+
+ROOM_MIN = 64
+"""The smallest APDU a register may be able to take (tag 1A); no 04 0F is said in less."""
 
 _BAUD_REFUSED = 0xFD
 _WANTS_REGISTRATION = 0x01
@@ -29,6 +32,9 @@ async def register(job: Job) -> None:
     if asked.currency is not None and asked.currency not in profile.currencies:
         job.refuse(answer=answers.wrong_currency(profile.currencies[0]))
         return
+    if asked.max_apdu is not None and asked.max_apdu < ROOM_MIN:
+        job.refuse(results.PROTOCOL_ERROR)
+        return
     job.accept()
     job.device.rebooted = False
     agreed = _agree(job, asked)
@@ -37,7 +43,7 @@ async def register(job: Job) -> None:
     )
     if job.message.has_container:
         objects = [Tlv(0x1A, profile.max_apdu.to_bytes(2, "big"))]
-        objects += [Tlv(0x27, (Tlv(0x14, bytes((asked.charsets[0],))),))] if agreed else []
+        objects += [Tlv(0x27, (Tlv(0x14, bytes((charset_code(job.device.charset),))),))] if agreed else []
         objects.append(
             Tlv(0x26, tuple(Tlv(0x0A, command.to_bytes(2, "big")) for command in sorted(job.known)))
         )
@@ -159,6 +165,13 @@ async def reset(job: Job) -> None:
     job.cut_power()
 
 
+async def update(job: Job) -> None:
+    """08 10: the completion comes before the update, during which nobody is heard."""
+    job.accept()
+    await job.complete()
+    job.device.be_silent(job.device.times.update_s)
+
+
 async def diagnosis(job: Job) -> None:
     """06 70: a call to the host, which knows the time."""
     job.accept()
@@ -182,11 +195,8 @@ async def display(job: Job) -> None:
     if job.message.command == 0x06E0:
         job.accept()
         return
-    typed = job.device.keys.popleft() if job.device.keys else None
-    if typed is None:
-        seconds = job.message.get(0xF0)
-        await job.wait_for_keys(seconds[0] if seconds else 0)
-        typed = job.device.keys.popleft() if job.device.keys else bytes((Key.TIMEOUT,))
+    seconds = job.message.get(0xF0)
+    typed = await job.typed(seconds[0] if seconds else 0) or bytes((Key.TIMEOUT,))
     job.accept(Message(table.POSITIVE, {"raw": typed}))
 
 

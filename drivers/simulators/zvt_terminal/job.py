@@ -53,7 +53,8 @@ class Job:
         self.conversation = conversation
         self.message = message
         self.known = known
-        self._stopped = asyncio.Event()
+        self._stopped = False
+        self._bell = asyncio.Event()
         self._status: tuple[int, int | None] | None = None
 
     @property
@@ -66,14 +67,10 @@ class Job:
         """Whether the register takes TLV, by its registration or by this command."""
         return self.permits.container or self.message.has_container
 
-    @property
-    def stopped(self) -> bool:
-        """Whether somebody pressed stop."""
-        return self._stopped.is_set()
-
     def stop(self) -> None:
         """Somebody pressed stop; works as long as the host was not asked."""
-        self._stopped.set()
+        self._stopped = True
+        self._bell.set()
         self.device.pressed.set()
 
     def power_off(self) -> None:
@@ -114,7 +111,7 @@ class Job:
         """06 1E. Errors: `NoAnswerError`."""
         if isinstance(message, int):
             message = Abort(message).to_message()
-        await self.conversation.abort(message)
+        await self.conversation.abort(self._fit(message))
 
     def _fit(self, message: Message) -> Message:
         """The message, or what of it a register takes that announced little room (tag 1A)."""
@@ -162,20 +159,22 @@ class Job:
         self.conversation.line.flush()
         await asyncio.sleep(seconds)
 
-    async def wait_for_keys(self, seconds: float) -> None:
-        """Wait until something is typed, or so long (0: for ever), or until stopped."""
-        self.device.pressed.clear()
-        try:
-            async with asyncio.timeout(seconds or None):
-                await self.device.pressed.wait()
-        except TimeoutError:
-            return
+    async def typed(self, seconds: float) -> bytes | None:
+        """What somebody types within so long (0: for ever); None for nothing, or when stopped."""
+        if not self.device.keys:
+            self.device.pressed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds or None):
+                    await self.device.pressed.wait()
+        return self.device.keys.popleft() if self.device.keys else None
 
     async def _wait_for_stop(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(max(seconds, 0.0)):
-                await self._stopped.wait()
-        except TimeoutError:
-            if not (self.conversation.gone and self.device.profile.loss is Loss.STOP):
-                return
-        raise EndedError(results.ABORTED)
+        if not self._stopped:
+            self._bell.clear()
+            timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self._bell.set)
+            try:
+                await self._bell.wait()
+            finally:
+                timer.cancel()
+        if self._stopped or (self.conversation.gone and self.device.profile.loss is Loss.STOP):
+            raise EndedError(results.ABORTED)

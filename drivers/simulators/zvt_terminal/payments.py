@@ -10,6 +10,7 @@ from drivers.simulators.zvt_terminal.settlement import settle
 from drivers.zvt import results
 from drivers.zvt.commands.codec import decode_bytes
 from drivers.zvt.commands.reports import Abort
+from drivers.zvt.config import Config
 from drivers.zvt.currency import EURO
 from drivers.zvt.message import Message
 from drivers.zvt.unique_id import Finding, compare
@@ -18,6 +19,12 @@ from drivers.zvt.values import AMOUNT, ANY_RECEIPT, CURRENCY, RECEIPT, TEXT, unp
 WRONG_HOLD = 0xB7
 USUAL_HOLD = 5000
 """Minor units held when 06 22 names no amount."""
+
+CONFIRM_AMOUNT = 0x00
+"""04 FF while the cashier types."""
+
+AMOUNTS = 10**12
+"""BMP 04 has twelve digits."""
 
 _REFUSES_REPEATED_ORDERS = 0x04
 
@@ -59,27 +66,35 @@ def learn_from(device: Device, message: Message) -> None:
 
 async def payment(job: Job) -> None:
     """06 01."""
-    await _with_card(job, Kind.PAYMENT, script_for(amount_of(job.message) or 0))
+    await _with_card(job, Kind.PAYMENT)
 
 
 async def refund(job: Job) -> None:
     """06 31: always approved, tied to no payment."""
-    await _with_card(job, Kind.REFUND, APPROVED)
+    await _with_card(job, Kind.REFUND)
 
 
-async def _with_card(job: Job, kind: Kind, script: Script) -> None:
-    job.accept()
-    amount = amount_of(job.message)
-    if not amount:
-        # nobody types one in at the terminal
+async def _typed_amount(job: Job) -> int:
+    """What the cashier types in at the terminal, unless the register forbids it (config bit 10)."""
+    if Config.NO_AMOUNT_ENTRY in job.permits.config:
         raise EndedError(results.PROTOCOL_ERROR)
+    await job.progress(CONFIRM_AMOUNT)
+    typed = await job.typed(job.device.times.card_wait_s)
+    if typed is None or not typed.isdigit() or not int(typed):
+        raise EndedError(results.ABORTED)
+    return int(typed) % AMOUNTS
+
+
+async def _with_card(job: Job, kind: Kind) -> None:
+    job.accept()
+    amount = amount_of(job.message) or await _typed_amount(job)
     currency = currency_of(job.device, job.message)
     order = job.message.find_bytes(0x1F0D)
     name = None if order is None or not job.device.profile.order_numbers else TEXT.decode(order)
     if name is not None and await _is_repeated_order(job, name):
         return
     record = job.device.memory.begin(kind, amount, currency, order_number=name)
-    await _ask_customer(job, record, script)
+    await _ask_customer(job, record, script_for(amount) if kind is Kind.PAYMENT else APPROVED)
 
 
 async def _ask_customer(job: Job, record: Record, script: Script, original: Record | None = None) -> None:

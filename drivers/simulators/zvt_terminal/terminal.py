@@ -15,6 +15,7 @@ from drivers.simulators.zvt_terminal.profiles import PROFILES, Profile, Times
 from drivers.zvt import results
 from drivers.zvt.commands import table
 from drivers.zvt.commands.reports import Abort
+from drivers.zvt.errors import RemoteProtocolError
 from drivers.zvt.message import Message
 from drivers.zvt.statuses import TERMINAL_STATES
 
@@ -51,6 +52,7 @@ HANDLERS: Mapping[int, Callable[[Job], Awaitable[None]]] = MappingProxyType(
         0x06E0: administration.display,
         0x06E1: administration.display,
         0x06E2: administration.display,
+        0x0810: administration.update,
         0x0830: administration.select_language,
         0x0840: administration.change_baud_rate,
     }
@@ -60,7 +62,7 @@ HANDLERS: Mapping[int, Callable[[Job], Awaitable[None]]] = MappingProxyType(
 WHILE_BUSY = frozenset({0x0501, 0x0600, 0x0602, 0x06E0})
 """Served at once even while something else is running for another connection."""
 
-WHILE_LOCKED = WHILE_BUSY | {0x06E1, 0x06E2, 0x06C5}
+WHILE_LOCKED = WHILE_BUSY | {0x06E1, 0x06E2, 0x06C5, 0x0810}
 """Served in every locked state (PA00P015 chapter 7)."""
 
 
@@ -133,6 +135,9 @@ class Terminal:
             await HANDLERS[command](job)
         except EndedError as end:
             await job.abort(_abort(job, end.result))
+        except RemoteProtocolError:
+            # well formed, but it lacks a field that its command cannot do without
+            await job.abort(results.PROTOCOL_ERROR)
 
     def _knows(self, message: Message) -> bool:
         """Whether the password is right, where there is one and the terminal cares."""

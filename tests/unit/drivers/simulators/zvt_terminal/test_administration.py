@@ -54,6 +54,14 @@ async def test_registration_without_tlv_is_answered_without() -> None:
         assert not till.heard[-1].has_container
 
 
+async def test_a_register_with_no_room_at_all_is_refused() -> None:
+    async with shop() as world:
+        till = world.call()
+        await till.run(Registration(PW, Config(ALL), max_apdu=20))
+        assert till.heard[-1].command == 0x849A
+        assert not world.device.permits.registered
+
+
 async def test_a_wrong_currency_is_refused() -> None:
     async with shop() as world:
         till = world.call()
@@ -230,6 +238,23 @@ async def test_a_reset_is_a_restart() -> None:
         assert await till.next() is None
         assert world.device.silent
         assert not world.device.permits.registered
+
+
+async def test_nobody_is_heard_during_an_update() -> None:
+    async with shop() as world:
+        world.device.lock(0xC4)
+        till = world.call()
+        await till.run(Message(0x0810))
+        assert till.ended == 0
+        await asyncio.sleep(1)
+        await till.link.send(bytes.fromhex("050100"))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(50):
+                await till.next()
+        await asyncio.sleep(10)
+        till = world.call()
+        await till.run(StatusEnquiry(PW))
+        assert till.ended == 0
 
 
 async def test_texts_are_shown() -> None:

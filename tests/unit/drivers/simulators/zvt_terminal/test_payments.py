@@ -24,7 +24,7 @@ from drivers.zvt.message import Message
 from drivers.zvt.tlv import Tlv
 from drivers.zvt.unique_id import mirror
 from drivers.zvt.values import pack
-from tests.unit.drivers.simulators.zvt_terminal.till import SILENT, Till, shop, to
+from tests.unit.drivers.simulators.zvt_terminal.till import ALL, SILENT, Till, shop, to
 
 PW = "000000"
 STATUS = 0x040F
@@ -82,9 +82,28 @@ async def test_no_container_unless_the_register_takes_one() -> None:
 async def test_no_amount_is_no_payment(command: Authorisation | Refund) -> None:
     async with shop() as world:
         till = world.call()
+        await till.register()
         await till.run(command)
         assert till.ended == results.PROTOCOL_ERROR
         assert world.books() == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "result"), [(b"1234", 0), (b"1205", 5), (b"0", 0x6C), (b"x", 0x6C), (None, 0x6C)]
+)
+async def test_the_cashier_types_an_amount_where_the_register_allows(
+    typed: bytes | None, result: int
+) -> None:
+    async with shop() as world:
+        till = world.call()
+        await till.register(ALL & ~0x10)
+        if typed is not None:
+            world.device.press(typed)
+        await till.run(Message(0x0601))
+        assert till.ended == result
+        assert till.progress[0] == 0x00
+        if result == 0:
+            assert (till.result.amount, world.terminal.ledger()[0]["money"]) == (1234, 1234)
 
 
 async def test_a_foreign_currency_is_refused_with_the_right_one() -> None:

@@ -93,7 +93,7 @@ async def test_blocks_are_as_small_as_the_register_wants(limit: int) -> None:
 async def test_a_register_with_next_to_no_room_gets_the_essentials() -> None:
     async with shop() as world:
         till = world.call()
-        await till.run(Registration(PW, Config(0x8E), permitted=(BLOCK,), max_apdu=60))
+        await till.run(Registration(PW, Config(0x8E), permitted=(BLOCK,), max_apdu=70))
         await till.run(Authorisation(1200, 978))
         assert till.commands == [0x040F, 0x060F]
         assert (till.result.amount, till.result.receipt, till.result.card_name) == (1200, 1, None)

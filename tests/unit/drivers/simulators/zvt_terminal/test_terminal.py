@@ -1,13 +1,15 @@
 """Who is served when: passwords, locks, other connections, commands nobody knows."""
 
 import asyncio
+from random import Random
 
 import pytest
 
-from drivers.simulators.zvt_terminal.customers import Customer
-from drivers.simulators.zvt_terminal.profiles import Profile
+from drivers.simulators.zvt_terminal.customers import QUICK, Customer
+from drivers.simulators.zvt_terminal.profiles import INSTANT, Profile
 from drivers.simulators.zvt_terminal.terminal import HANDLERS, Terminal
-from drivers.zvt import results, statuses
+from drivers.zvt import ecr, results, statuses
+from drivers.zvt.apdu import Apdu
 from drivers.zvt.commands.payments import Authorisation
 from drivers.zvt.commands.screens import AskKey, DisplayText
 from drivers.zvt.commands.setup import (
@@ -19,7 +21,9 @@ from drivers.zvt.commands.setup import (
     StatusEnquiry,
 )
 from drivers.zvt.config import Config
+from drivers.zvt.fields import Field, container, encode_fields
 from drivers.zvt.message import Message
+from drivers.zvt.tlv import Tlv
 from tests.unit.drivers.simulators.zvt_terminal.till import ALL, shop
 
 PW = "000000"
@@ -200,3 +204,55 @@ def test_a_terminal_of_ones_own_remembers_nothing() -> None:
     terminal = Terminal()
     assert terminal.ledger() == []
     assert terminal.device.now().tzinfo is not None
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_register_can_break_it(seed: int) -> None:
+    """Commands with strange contents, in any order: each one is answered, and the books stay right."""
+    chance = Random(seed)
+    fields = [
+        Field(0x04, bytes.fromhex("000000001200")),
+        Field(0x49, bytes.fromhex("0978")),
+        Field(0x01, b"\0"),
+        Field(0x02, b"\0"),
+        Field(0x03, b"\xff"),
+        Field(0x0B, b"\xff\xff\xff"),
+        Field(0x87, b"\xff\xff"),
+        Field(0x87, b"\0\1"),
+        Field(0x29, b"\xab\xcd\xef\0"),
+        Field(0xF1, b"\xff\0"),
+        Field(0xF0, b"\1"),
+        Field(0xAA, b"\xff\xff\xff"),
+        Field(0x0C, b"\0\0\0"),
+        container(Tlv(0x1F1F, b"\xff"), Tlv(0x1F0D, b"\xff"), Tlv(0x1F15, b"")),
+        container(
+            Tlv(0x1F01, b""), Tlv(0x1F02, b"\xff\xff"), Tlv(0x1A, b"\0"), Tlv(0x27, (Tlv(0x14, b"\1\2"),))
+        ),
+        container(Tlv(0x1F1F, b""), Tlv(0x1F26, b""), Tlv(0x26, b""), Tlv(0x25, b"")),
+    ]
+    fronts = [b"", bytes(3), b"\0\0\0\xbe", b"\0\0\0\xbe\x09\x78", b"\7", bytes(6)]
+    async with shop("card-complete" if seed % 2 else "standard", times=INSTANT) as world:
+        world.device.usual = QUICK
+        till = world.call()
+        for _ in range(150):
+            command = chance.choice(sorted(HANDLERS))
+            body = chance.choice(fronts) + encode_fields(chance.sample(fields, chance.randrange(4)))
+            if world.device.silent:
+                await asyncio.sleep(1)
+            if till.dialogue.state is not ecr.State.READY or not world.device.callers:
+                till = world.call()
+            try:
+                async with asyncio.timeout(5):
+                    await till.raw(Apdu(command, body))
+            except TimeoutError:
+                till = world.call()
+        await asyncio.sleep(100)
+        for row in world.terminal.ledger():
+            assert row["state"] not in {"started", "approved"}
+
+
+async def test_a_command_without_what_it_needs_is_aborted() -> None:
+    async with shop() as world:
+        till = world.call()
+        await till.run(Message(0x0691))
+        assert till.ended == results.PROTOCOL_ERROR

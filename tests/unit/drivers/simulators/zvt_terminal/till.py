@@ -20,6 +20,7 @@ from drivers.zvt.commands.codec import decode, encode
 from drivers.zvt.commands.face import Face
 from drivers.zvt.commands.reports import StatusInformation
 from drivers.zvt.commands.setup import Registration
+from drivers.zvt.commands.table import End, row_of
 from drivers.zvt.config import Config
 from drivers.zvt.message import Message
 from drivers.zvt.serial_link import Delivered, SerialLink, Write
@@ -98,6 +99,19 @@ class Till:
         """Send something whatever the dialogue thinks of it, and what comes next."""
         await self.write(encode(message))
         return await self.one(message.command)
+
+    async def raw(self, apdu: Apdu) -> None:
+        """Send these very bytes and answer until the terminal is done; for commands of no shape."""
+        await self.write(apdu.encode())
+        while (heard := await self.next()) is not None:
+            if heard.command >> 8 == 0x84 or (
+                heard.command == 0x8000 and row_of(apdu.command).end is End.ANSWER
+            ):
+                return
+            if not table.is_answer(heard.command):
+                await self.write(encode(answers.positive()))
+            if heard.command in {table.COMPLETION, table.ABORT}:
+                return
 
     async def one(self, after: int | None = None) -> Message:
         """The next thing that comes."""
