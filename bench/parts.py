@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import clockwork, journal, live
+from bench import call, clockwork, journal, live
 from bench.customers import AT_ONCE, OTHERS, USUAL, Customers
 from bench.figures import Figure, quantile, spread
 from bench.processes import python
@@ -42,12 +42,12 @@ SALES_PER_S = 200.0
 
 
 def start(folder: Path, effort: Effort) -> Sequence[Figure]:
-    """From exec to READY=1: a store with smart readers that were found before, and one without Stripe."""
-    took: dict[str, list[float]] = {"smart readers": [], "no Stripe": []}
+    """From exec to READY=1: a store with smart readers that were found before, and one with a ZVT terminal."""
+    took: dict[str, list[float]] = {"smart readers": [], "ZVT terminal": []}
     with python("bench.witness", log=folder / "stripe.log") as stripe:
         url = stripe.line()
         smart = Store(folder / "smart", stripe_url=url, readers=3)
-        stores = {"smart readers": smart, "no Stripe": Store(folder / "plain")}
+        stores = {"smart readers": smart, "ZVT terminal": Store(folder / "zvt")}
         with smart.started():
             smart.wait_for_readers()
         for number in range(effort.starts + 1):
@@ -73,10 +73,10 @@ def idle(folder: Path, effort: Effort) -> Sequence[Figure]:
     with ExitStack() as stack:
         stripe = stack.enter_context(python("bench.witness", log=folder / "stripe.log"))
         smart = Store(folder / "smart", stripe_url=stripe.line(), readers=3)
-        plain = Store(folder / "plain")
+        zvt = Store(folder / "zvt")
         running = {
             "smart readers": stack.enter_context(smart.started())[0],
-            "no Stripe": stack.enter_context(plain.started())[0],
+            "ZVT terminal": stack.enter_context(zvt.started())[0],
         }
         smart.wait_for_readers()
         time.sleep(2.0)  # the first reconciliation ends
@@ -102,6 +102,18 @@ def append(folder: Path, effort: Effort) -> Sequence[Figure]:
         Figure("appends/s, 32 sessions at once", found.appends_per_s, "1/s", beside=found.bare_per_s),
         Figure("throughput / bare commits", found.throughput_ratio, "x", least=10.0),
         Figure("CPU per append", found.cpu_per_append_us, "us"),
+    ]
+
+
+def look(folder: Path, effort: Effort) -> Sequence[Figure]:
+    """One call of the API: a look at a reader."""
+    with python("bench.witness", log=folder / "stripe.log") as stripe:
+        url = stripe.line()
+        (reader,) = live.register(url, 1)
+        ours, theirs = call.measure(url, live.SCRIPT_KEY, reader, rounds=effort.rounds)
+    return [
+        Figure("CPU per API call", ours, "us", beside=theirs),
+        Figure("CPU per API call / SDK's", ours / theirs, "x"),
     ]
 
 
@@ -199,6 +211,7 @@ PARTS: Mapping[str, Part] = {
     "start": start,
     "idle": idle,
     "journal": append,
+    "call": look,
     "wait": wait,
     "paced": paced,
     "rush": rush,

@@ -18,6 +18,9 @@ LOCATION = "berlin-mitte"
 ADDRESS = {"line1": "Friedrichstraße 1", "city": "Berlin", "postal_code": "10117", "country": "DE"}
 CODE = "simulated-s700"
 KEY = "sk_test_gateway"
+SWITCHED_OFF = {"driver": "zvt", "link": "tcp://127.0.0.1:1"}
+"""A terminal that nobody has switched on: it is looked for ever less often."""
+
 START_S = 60.0
 """A gateway that has not come up, or not found its readers, after this never will."""
 
@@ -28,20 +31,21 @@ def reader_name(number: int) -> str:
 
 
 class Store:
-    """The files of a gateway with some smart readers; with none it has no Stripe account either."""
+    """The files of a gateway: with smart readers, or, without `stripe_url`, with one ZVT terminal."""
 
-    def __init__(self, folder: Path, *, stripe_url: str = "", readers: int = 0, tills: int = 1) -> None:
+    def __init__(
+        self, folder: Path, *, stripe_url: str = "", readers: int = 1, tills: int = 1, interval_s: int = 60
+    ) -> None:
         self.folder = folder
         self.readers = [reader_name(number) for number in range(readers)]
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True)
-        self._write("gateway.yaml", self._gateway(stripe_url))
-        if readers:
-            self._write("fleet.yaml", *self._fleet())
-            key = folder / "stripe_api_key"
-            key.touch(mode=0o600)
-            key.write_text(KEY, encoding="ascii")
+        self._write("gateway.yaml", self._gateway(stripe_url, interval_s))
+        self._write("fleet.yaml", *self._fleet(smart=bool(stripe_url)))
+        key = folder / "stripe_api_key"
+        key.touch(mode=0o600)
+        key.write_text(KEY, encoding="ascii")
         registry = TillRegistry(folder / "tills.json")
         self.tokens = [registry.add(f"register-{number + 1}").reveal() for number in range(tills)]
 
@@ -87,23 +91,23 @@ class Store:
         text = yaml.safe_dump_all(documents, allow_unicode=True, sort_keys=False)
         (self.folder / name).write_text(text, encoding="utf-8")
 
-    def _gateway(self, stripe_url: str) -> Mapping[str, Any]:
+    def _gateway(self, stripe_url: str, interval_s: int) -> Mapping[str, Any]:
         account = {"key": {"file": "stripe_api_key"}, "base_url": stripe_url, "requests_per_second": 10_000}
-        fleet = {"paths": ["fleet.yaml"], "heal": True}
         return {
             "gateway": {"name": "bench"},
             "location": LOCATION,
-            **({"stripe": account, "fleet": fleet} if stripe_url else {}),
+            **({"stripe": account} if stripe_url else {}),
+            "fleet": {"paths": ["fleet.yaml"], "heal": True, "interval_s": interval_s},
             "journal": {"path": "journal.db"},
             "doors": {"http": {"port": self.port}},
             "control_socket": "control.sock",
         }
 
-    def _fleet(self) -> Iterator[Mapping[str, Any]]:
+    def _fleet(self, *, smart: bool) -> Iterator[Mapping[str, Any]]:
         yield _declared("Location", LOCATION, {"display_name": "Berlin Mitte", "address": ADDRESS})
         for name in self.readers:
-            spec = {"location": LOCATION, "driver": "stripe", "registration_code": CODE, "label": name}
-            yield _declared("Reader", name, spec)
+            spec = {"driver": "stripe", "registration_code": CODE, "label": name} if smart else SWITCHED_OFF
+            yield _declared("Reader", name, {"location": LOCATION, **spec})
 
 
 def _declared(kind: str, name: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
