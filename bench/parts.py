@@ -42,7 +42,7 @@ SALES_PER_S = 200.0
 
 
 def start(folder: Path, effort: Effort) -> Sequence[Figure]:
-    """From exec to READY=1: a store with smart readers that were found before, and one with a ZVT terminal."""
+    """From exec to READY=1: a store with smart readers found before, and one with a ZVT terminal."""
     took: dict[str, list[float]] = {"smart readers": [], "ZVT terminal": []}
     with python("bench.witness", log=folder / "stripe.log") as stripe:
         url = stripe.line()
