@@ -143,6 +143,10 @@ class PaymentRequest:
     opened_at: datetime | None = None
 
 
+NEVER_SENT = "never_sent"
+"""Code of a FAILED outcome of `inquire`: no command that could move money has left us for this session."""
+
+
 class Verdict(StrEnum):
     """The one-word summary of what became of a session."""
 
@@ -234,7 +238,7 @@ class Driver(Protocol):
     """Makes one kind of reader obey. `NotStartedError` is certain, any other `DriverError` is doubt."""
 
     async def open(self) -> ReaderInfo:
-        """Reach the reader and make it ready; never starts a sale."""
+        """Reach the reader and make it ready, again if need be; never starts a sale."""
         ...
 
     async def close(self) -> None:
@@ -246,11 +250,14 @@ class Driver(Protocol):
         ...
 
     async def cancel(self) -> None:
-        """Ask the session under way to end; the answer comes from `pay`."""
+        """Ask the session under way to end; the answer comes from `pay`. Repeated after a `DriverError`."""
         ...
 
     async def inquire(self, request: PaymentRequest) -> Outcome:
-        """Say what became of it, read-only. PENDING: the prompt may still be paid."""
+        """Say what became of it, read-only. PENDING: the prompt may still be paid.
+
+        Called even when `open` has failed: who must have the device then raises `DriverError`.
+        """
         ...
 
     async def settle(self, request: PaymentRequest, decision: Decision, report: Report) -> Outcome:

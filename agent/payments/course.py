@@ -18,6 +18,7 @@ from agent.payments.policy import LanePolicy
 from agent.payments.report import JournalReport
 from agent.payments.taking import Taking
 from drivers.contract import (
+    NEVER_SENT,
     Decision,
     Driver,
     DriverError,
@@ -228,6 +229,13 @@ class Course:
         match outcome.verdict:
             case Verdict.UNKNOWN:
                 await self._rest(session, outcome.code, outcome.message, session.checks)
+            case Verdict.FAILED if outcome.code == NEVER_SENT:
+                # Nothing has begun, so it may begin now, under the keys it would have had.
+                unwanted = self._not_wanted(self._journal.session(self._name))
+                if unwanted is None:
+                    await self._resume(session, outcome)
+                else:
+                    await self._conclude(session, outcome if unwanted.verdict is Verdict.FAILED else unwanted)
             case Verdict.PENDING if not refund and (canceled or self._left_s(session) <= 0):
                 await self._promise(session, Settlement.RELEASE)
             case Verdict.AUTHORIZED if canceled:

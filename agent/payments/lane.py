@@ -281,7 +281,7 @@ class Lane:
     # -- afterwards -----------------------------------------------------------------------------------
 
     async def tidy(self, session: Session) -> None:
-        """Take away what a declined sale left at the provider; nobody tried it again."""
+        """Take away what an unpaid sale left at the provider or on the reader."""
         try:
             outcome = await self._driver.settle(
                 session.request(), Decision(Settlement.RELEASE), SilentReport()
@@ -290,7 +290,7 @@ class Lane:
             log.debug("what session %s left cannot be taken away yet: %s", session.id, error)
             return
         if outcome.verdict in {Verdict.PAID, Verdict.AUTHORIZED}:
-            log.critical("declined session %s holds money after all: %s; call support", session.id, outcome)
+            log.critical("%s session %s holds money after all: %s", session.state, session.id, outcome)
             return
         if outcome.verdict.final:
             await self._journal.record(session.id, EventKind.TIDIED, outcome_facts(outcome))

@@ -228,10 +228,13 @@ class Lanes:
             log.debug("looking for what was forgotten waits: %s", error)
 
     async def _tidy(self) -> None:
-        """Take away what declined sales left, once they are too old to be tried again."""
-        margin_s = self._policy.retry_window_s + self._policy.chores_interval_s
+        """Take away what unpaid sales left: declined ones once they are too old to be tried again."""
+        now = self._now()
+        too_old = now - timedelta(seconds=self._policy.retry_window_s + self._policy.chores_interval_s)
         try:
-            for session in self._journal.untidied(self._now() - timedelta(seconds=margin_s), limit=20):
+            for session in self._journal.untidied(now, limit=100):
+                if not session.ruled and session.created_at >= too_old:
+                    continue
                 try:
                     lane = self.settling(session)
                 except (UnknownReaderError, ReaderUnavailableError) as error:

@@ -52,7 +52,7 @@ TRANSITIONS: Mapping[EventKind, Mapping[State, frozenset[State]]] = MappingProxy
         EventKind.RULED: {State.IN_DOUBT: _DECIDED},
         EventKind.REFUNDED: _stay(State.PAID),
         EventKind.RETRIED: _stay(State.DECLINED),
-        EventKind.TIDIED: _stay(State.DECLINED),
+        EventKind.TIDIED: _stay(State.DECLINED, State.CANCELED, State.FAILED),
     }
 )
 """Event kind -> state before -> the states it may lead to. `OPENED` makes a session out of nothing."""
@@ -219,6 +219,10 @@ def _concluded(session: Session, facts: Mapping[str, Any]) -> _Changes:
     return changes
 
 
+def _ruled(session: Session, facts: Mapping[str, Any]) -> _Changes:
+    return {**_concluded(session, facts), "ruled": True}
+
+
 def _refunded(session: Session, facts: Mapping[str, Any]) -> _Changes:
     refunded = session.amount_refunded + facts["amount"]
     if refunded > session.amount_captured:
@@ -250,7 +254,7 @@ _EFFECTS: Mapping[EventKind, Callable[[Session, Mapping[str, Any]], _Changes]] =
         EventKind.RESUMED: _resumed,
         EventKind.SETTLING: _settling,
         EventKind.CONCLUDED: _concluded,
-        EventKind.RULED: _concluded,
+        EventKind.RULED: _ruled,
         EventKind.REFUNDED: _refunded,
         EventKind.RETRIED: _retried,
         EventKind.TIDIED: _tidied,

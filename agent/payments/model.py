@@ -84,7 +84,7 @@ class EventKind(StrEnum):
     RULED = "ruled"  # an operator's word ended the doubt
     REFUNDED = "refunded"  # a refund session of this sale moved money back
     RETRIED = "retried"  # another session tries a declined sale again, on the same references
-    TIDIED = "tidied"  # what a declined sale left at Stripe is gone
+    TIDIED = "tidied"  # what an unpaid sale left at Stripe is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,7 @@ class Session:
     settling: PendingSettlement | None = None
     next_check_at: datetime | None = None
     checks: int = 0
+    ruled: bool = False
     tidied: bool = False
 
     @property
@@ -166,8 +167,12 @@ class Session:
 
     @property
     def left_over(self) -> bool:
-        """Whether a declined sale still has something at the provider that nobody will use."""
-        return self.state is State.DECLINED and not self.tidied and "payment_intent" in self.references
+        """Whether something at the provider may wait for a customer whom nobody expects any more.
+
+        A declined sale may be tried again for a while; an operator's word takes no prompt off a reader.
+        """
+        unpaid = self.state is State.DECLINED or (self.ruled and self.state in {State.CANCELED, State.FAILED})
+        return unpaid and not self.tidied and "payment_intent" in self.references
 
     def but(self, changes: Mapping[str, Any]) -> "Session":
         """A copy in which some fields differ; `dataclasses.replace` does the same in ten times the time."""

@@ -13,7 +13,7 @@ from drivers.contract import (
 from drivers.readers.stripe_calls import RefundFacts, StripeCalls
 from drivers.readers.stripe_keys import Keys
 from drivers.readers.stripe_outcome import BEFORE_THE_KEYS, SESSION_KEY, refunded
-from drivers.readers.stripe_settlement import NEVER_SENT
+from drivers.readers.stripe_settlement import NOTHING_SENT
 
 OPERATION = "refund"
 """Name under which the attempts of this call are numbered."""
@@ -65,7 +65,7 @@ async def inquire(calls: StripeCalls, request: PaymentRequest) -> Outcome:
     """What became of a refund; read-only. Raises `DriverError` when Stripe cannot be asked."""
     original = request.references.get(ORIGINAL)
     if original is None or (request.attempts.get(OPERATION, 0) == 0 and "refund" not in request.references):
-        return NEVER_SENT
+        return NOTHING_SENT
     found = await _find(calls, request, original)
     if found is not None:
         return refunded(found)

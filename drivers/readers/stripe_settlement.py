@@ -1,6 +1,7 @@
 """Asking what became of a sale, and ending it: capture, release, reverse. None of it needs the device."""
 
 from drivers.contract import (
+    NEVER_SENT,
     Decision,
     DriverError,
     Outcome,
@@ -19,9 +20,9 @@ from drivers.readers.stripe_sale import OLD_CHARGE
 from drivers.readers.stripe_timing import Timing
 from drivers.readers.stripe_withdrawal import Withdrawal, ours
 
-NEVER_SENT = Outcome(
+NOTHING_SENT = Outcome(
     Verdict.FAILED,
-    code="never_sent",
+    code=NEVER_SENT,
     message="No payment was ever sent to the reader.",
 )
 """The reference is on disk before any reader is told, so without one nobody can have paid."""
@@ -31,7 +32,7 @@ async def inquire(calls: StripeCalls, reader: str, request: PaymentRequest) -> O
     """What became of a sale; read-only. Raises `DriverError` when Stripe cannot be asked."""
     known = request.references.get("payment_intent")
     if known is None:
-        return NEVER_SENT
+        return NOTHING_SENT
     intent = await calls.retrieve_payment_intent(known)
     if intent.status in DECIDED:
         return decided(intent, request)
@@ -78,7 +79,7 @@ async def settle(
     """End a sale as decided; answers with what is true then, whatever was asked for."""
     known = request.references.get("payment_intent")
     if known is None:
-        return NEVER_SENT
+        return NOTHING_SENT
     keys = Keys(request, report)
     match decision.settlement:
         case Settlement.CAPTURE:

@@ -15,6 +15,7 @@ from agent.payments.journal import Journal
 from agent.payments.machine import IllegalStepError
 from agent.payments.model import EventKind, ReaderState, Session, State
 from drivers.contract import (
+    NEVER_SENT,
     Capture,
     Decision,
     LinkError,
@@ -343,6 +344,38 @@ async def test_a_capture_goes_on_when_its_session_is_taken_elsewhere(scene: Scen
     assert scene.driver.calls == []
 
 
+# -- what never left us ----------------------------------------------------------------------------
+
+NOTHING_SENT = Outcome(Verdict.FAILED, code=NEVER_SENT, message="nothing was sent")
+
+
+async def test_what_was_never_sent_is_begun_again_while_there_is_time(scene: Scene) -> None:
+    session = await started(scene.journal)
+    scene.driver.inquiries.append(NOTHING_SENT)
+    scene.driver.pays.append(PAID)
+    end = await scene.run(session)
+    assert end.state is State.PAID
+    assert scene.kinds(session) == ["opened", "started", "doubted", "resumed", "concluded"]
+
+
+async def test_what_was_never_sent_and_is_not_wanted_ends_so(scene: Scene) -> None:
+    session = await started(scene.journal)
+    await scene.cancel(session.id)
+    scene.driver.inquiries.append(NOTHING_SENT)
+    end = await scene.run(session)
+    assert (end.state, end.code) == (State.CANCELED, "canceled_by_till")
+    assert scene.driver.count("pay") == 0
+
+
+async def test_what_was_never_sent_and_comes_too_late_has_failed_for_certain(scene: Scene) -> None:
+    session = await started(scene.journal)
+    scene.now = lambda: now() + timedelta(seconds=POLICY.payment_timeout_s)
+    scene.driver.inquiries.append(NOTHING_SENT)
+    end = await scene.run(session)
+    assert (end.state, end.code) == (State.FAILED, NEVER_SENT)
+    assert scene.driver.count("pay") == 0
+
+
 # -- trouble with the disk, and with others --------------------------------------------------------
 
 
@@ -358,8 +391,8 @@ async def test_what_cannot_be_written_is_not_told_and_is_asked_when_the_disk_wor
         raise AssertionError("not reached: it is not on disk")
 
     scene.driver.pays.append(reported)
-    scene.driver.inquiries.append(Outcome(Verdict.FAILED, code="never_sent"))
-    assert (await scene.run(session)).code == "never_sent"
+    scene.driver.inquiries.append(Outcome(Verdict.FAILED, code="reader_failed"))
+    assert (await scene.run(session)).code == "reader_failed"
     assert seconds() == 1 + 2 + 4
     said = [each.levelname for each in caplog.records if "cannot be written" in each.message]
     assert said == ["ERROR"], "said once"

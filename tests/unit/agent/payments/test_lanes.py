@@ -343,6 +343,20 @@ async def test_left_overs_are_taken_away_when_they_are_too_old_to_be_used(floor:
     assert not floor.journal.session(stuck.id).tidied, "and one that must wait does not keep the others"
 
 
+@pytest.mark.parametrize("verdict", ["canceled", "failed"])
+async def test_what_an_operator_ended_unpaid_is_taken_off_the_reader_soon(floor: Floor, verdict: str) -> None:
+    session = await started(floor.journal, "k1", reader="r1")
+    await floor.journal.record(session.id, EventKind.REFERENCE, {"name": "payment_intent", "value": "pi_1"})
+    await floor.journal.record(session.id, EventKind.DOUBTED, {"code": "lost", "message": "lost"})
+    await floor.journal.record(session.id, EventKind.RULED, {"verdict": verdict, "code": "operator"})
+    driver = floor.adopt("r1")
+    driver.settlements.append(RELEASED)
+    async with floor.open():
+        await asyncio.sleep(61)
+    assert driver.count("settle") == 1
+    assert floor.journal.session(session.id).tidied
+
+
 # -- asking ----------------------------------------------------------------------------------------
 
 
