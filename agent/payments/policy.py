@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from agent.payments.backoff import Backoff
+from drivers.links.backoff import Backoff
 
 
 @dataclass(frozen=True, slots=True)

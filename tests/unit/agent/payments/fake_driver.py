@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent.payments.backoff import Backoff
 from agent.payments.errors import JournalError
 from agent.payments.journal import Journal
 from agent.payments.lane import Lane
@@ -28,6 +27,7 @@ from drivers.contract import (
     Report,
     Verdict,
 )
+from drivers.links.backoff import Backoff
 from drivers.simulators.virtual_time import VirtualTimeLoop
 from tests.unit.agent.payments.sales import order
 
