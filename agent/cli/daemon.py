@@ -114,8 +114,9 @@ class SocketDaemon:
         except aiohttp.ClientConnectorError as error:
             raise _unreachable(self._socket, error.os_error) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            why = "it took too long" if isinstance(error, TimeoutError) else str(error) or "it hung up"
             raise NoAnswerError(
-                f"the daemon at {self._socket} did not answer {method} {path}: {type(error).__name__}",
+                f"the daemon at {self._socket} did not answer {method} {path}: {why}",
                 fix="it may have done it: `tillgate sessions` shows, and `journalctl -u tillgate` says why",
             ) from error
 

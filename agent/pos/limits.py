@@ -17,7 +17,7 @@ class Limits:
     """What one till may ask; far above a healthy register, low enough to stop one mad script."""
 
     requests: Rate = Rate(50.0, 100)
-    connection_tokens: Rate = Rate(1.0, 10)
+    connection_tokens: Rate = Rate(0.5, 10)  # as `doors.http.connection_tokens_per_minute` has it
     waits: int = 256  # long polls and event streams open at once: each holds a connection
 
 

@@ -1,5 +1,6 @@
 """One HTTP request, one answer, and an exact account of what is known when there is none."""
 
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -131,7 +132,9 @@ def _reason(error: BaseException) -> str:
             return f"its certificate is not trusted: {why.verify_message}"
         case aiohttp.ClientConnectorError(os_error=ssl.SSLError(reason=str(why))):
             return f"TLS: {why.replace('_', ' ').lower()}"
-        case aiohttp.ClientConnectorError():
+        case aiohttp.ClientConnectorError(os_error=OSError(errno=int(number))) if number > 0:
+            return os.strerror(number)
+        case aiohttp.ClientConnectorError():  # a name that cannot be resolved has an errno of its own kind
             return error.os_error.strerror or str(error.os_error) or type(error.os_error).__name__
         case TimeoutError():
             return "it took too long"

@@ -3,6 +3,7 @@
 import pytest
 
 from agent.pos.limits import Bucket, Buckets, Limits, Rate
+from agent.settings import HttpDoorSettings
 
 
 class Clock:
@@ -49,3 +50,7 @@ def test_a_register_that_sells_every_second_never_notices() -> None:
     for _ in range(1000):
         assert [bucket.take() for _ in range(10)] == [0.0] * 10
         clock.seconds += 1
+
+
+def test_connection_tokens_are_limited_as_the_settings_say() -> None:
+    assert Limits().connection_tokens.per_second == HttpDoorSettings().connection_tokens_per_minute / 60
