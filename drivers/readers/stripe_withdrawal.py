@@ -1,6 +1,7 @@
 """Making sure that a PaymentIntent cannot be paid any more, and learning whether it was."""
 
 import asyncio
+import contextlib
 
 from drivers.contract import DriverError, Outcome, PaymentRequest, RefusedError
 from drivers.readers.stripe_calls import ActionFacts, IntentFacts, ReaderFacts, StripeCalls
@@ -10,6 +11,10 @@ from drivers.readers.stripe_timing import Timing
 _CANCELABLE = frozenset(
     {"requires_payment_method", "requires_confirmation", "requires_action", "requires_capture"}
 )
+
+
+_CLEARINGS = 3
+"""How often a reader that does not answer is asked to take a dead prompt away; the next sale replaces it."""
 
 
 def ours(reader: ReaderFacts, intent: str) -> ActionFacts | None:
@@ -27,6 +32,7 @@ class Withdrawal:
         self._reader = reader
         self._intent = intent
         self._timing = timing
+        self._unheard = False  # whether the reader has not said that it took the prompt away
 
     async def carry_out(self, request: PaymentRequest, *, prompted: bool = True) -> Outcome:
         """Clear the reader if it shows this payment, then cancel the PaymentIntent.
@@ -43,6 +49,7 @@ class Withdrawal:
                     prompted = False  # cleared or already over: nobody shows it again without being told
                     intent = await self._settled()
                     if intent.status in DECIDED and intent.status != "requires_capture":
+                        await self._clear_dead()
                         return decided(intent, request)
                     trouble = DriverError(f"{self._intent} is {intent.status}", code="still_processing")
             except AmountMismatchError:
@@ -66,10 +73,21 @@ class Withdrawal:
         try:
             await self._calls.cancel_action(self._reader)
         except RefusedError as refusal:
+            self._unheard = refusal.code == "terminal_reader_timeout"
             # Busy: a card is being authorised, the result is seconds away. Anything else (offline, already
             # idle) cannot be cleared here; a canceled PaymentIntent cannot be paid whatever is shown.
             return refusal if refusal.code == "terminal_reader_busy" else None
         return None
+
+    async def _clear_dead(self) -> None:
+        """Take a prompt that nobody can pay any more off a reader that did not hear it the first time."""
+        for _ in range(_CLEARINGS):
+            if not self._unheard:
+                return
+            await asyncio.sleep(self._timing.withdraw_pause_s)
+            self._unheard = False
+            with contextlib.suppress(DriverError):  # the money is safe: a dead prompt is only ugly
+                await self._clear()
 
     async def _settled(self) -> IntentFacts:
         intent = await self._calls.retrieve_payment_intent(self._intent)

@@ -136,3 +136,14 @@ async def test_an_idle_reader_shows_nothing_of_ours() -> None:
     store = StripeStore()
     await store.begin()
     assert ours(await store.stripe.api.retrieve_reader(store.reader), "pi_1") is None
+
+
+@pytest.mark.parametrize(("times", "left"), [(1, False), (3, False), (99, True)])
+async def test_a_dead_prompt_is_taken_off_a_reader_that_did_not_hear(times: int, left: bool) -> None:
+    store = StripeStore()
+    session = await shown(store)
+    await store.stripe.fault("timeout_not_delivered", path=CANCEL_ACTION, times=times)
+    assert (await withdraw(store, session)).verdict is Verdict.CANCELED
+    reader = await store.stripe.api.retrieve_reader(store.reader)
+    assert (reader.action is not None) is left
+    assert (await store.row(session.intent))["payable_now"] is False
