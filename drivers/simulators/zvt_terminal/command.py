@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import json
 import signal
 import sys
 from collections.abc import Sequence
@@ -51,7 +52,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tillgate simulate zvt-terminal",
         description="A ZVT terminal for registers to sell at, with a turnover memory of its own. The amount "
-        "decides how a payment goes.",
+        "decides how a payment goes. SIGUSR1 prints what became of each transaction, as one line of JSON.",
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -75,22 +76,29 @@ def _arguments() -> argparse.ArgumentParser:
     return parser
 
 
+def _print(line: str) -> None:
+    print(line, flush=True)  # noqa: T201  # what callers wait for
+
+
 async def _run(terminal: Terminal, listener: TcpListener | PtyListener, plan: Plan) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    loop.add_signal_handler(signal.SIGUSR1, lambda: _print(json.dumps(terminal.ledger())))
     serial = isinstance(listener, PtyListener)
     # here, outside of any group, so that an address that cannot be used is an error of its own
     await listener.open()
 
-    def ready() -> None:
-        print(f"listening on {listener.address}", flush=True)  # noqa: T201  # what callers wait for
-
+    working = serve(
+        terminal,
+        listener,
+        plan,
+        serial=serial,
+        ready=lambda: _print(f"listening on {listener.address}"),
+    )
     async with asyncio.TaskGroup() as group:
-        serving = group.create_task(
-            serve(terminal, listener, plan, serial=serial, ready=ready), name="zvt terminal"
-        )
+        serving = group.create_task(working, name="zvt terminal")
         await stopped.wait()
         serving.cancel()
 

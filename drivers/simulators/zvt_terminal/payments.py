@@ -97,7 +97,7 @@ async def _with_card(job: Job, kind: Kind) -> None:
     await _ask_customer(job, record, script_for(amount) if kind is Kind.PAYMENT else APPROVED)
 
 
-async def _ask_customer(job: Job, record: Record, script: Script, original: Record | None = None) -> None:
+async def _ask_customer(job: Job, record: Record, script: Script) -> None:
     try:
         customer, card = await sale.present_card(job, record, script)
         await sale.ask_host(job, script)
@@ -107,7 +107,7 @@ async def _ask_customer(job: Job, record: Record, script: Script, original: Reco
     except NoAnswerError:
         sale.give_up(job, record)
         raise
-    status = sale.approve(job, record, card, original=original)
+    status = sale.approve(job, record, card)
     await settle(job, record, status, script=script, first=lambda: sale.take_card_out(job, customer, card))
 
 

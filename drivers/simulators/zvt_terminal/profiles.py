@@ -120,6 +120,12 @@ class Profile:
     """04 FF carries a text for the display where TLV is allowed."""
     reverses_last: bool = False
     """06 30 undoes the last payment, whatever receipt it names."""
+    long_trace: bool = False
+    """BMP 0B is 000000 and the trace number stands in 1F2B, where TLV is allowed."""
+    tells_failures: bool = True
+    """A failed payment has a 04 0F before its 06 1E."""
+    refuses_directly: bool = False
+    """A locked terminal answers 84 xx, and not 80 00 and 06 1E."""
     open_holds_block_closing: bool = True
     restarts_receipts: bool = False
     """The receipt numbers begin again after an end of day."""
@@ -138,12 +144,15 @@ _LIST = (
     ),
     Profile(
         "basic",
-        "an old one: no 1F73, no 1F1F, no texts, no charsets, no printer",
+        "an old one: no 1F73, no 1F1F, no texts, no charsets, no printer, 84 xx when locked, no 04 0F for "
+        "failures",
         sequences=False,
         unique_ids=False,
         charsets=(),
         texts=False,
         printer=False,
+        tells_failures=False,
+        refuses_directly=True,
     ),
     Profile(
         "vx820",
@@ -201,6 +210,7 @@ _LIST = (
         device_name="cVEND plug",
         sw_version="GER-APP-v2.0.9",
     ),
+    Profile("long-trace", "trace numbers of eight digits in 1F2B", long_trace=True),
     Profile("switched-off", "ZVT was switched off: 84 83 to everything", switched_off=True),
     Profile("eight-n-one", "one stop bit", stop_bits=1),
     Profile("no-repeat", "does not know 06 20", repeat=Repeat.NEVER),

@@ -15,6 +15,7 @@ from drivers.zvt.message import Message
 from drivers.zvt.results import result_text
 from drivers.zvt.tlv import Tlv
 from drivers.zvt.unique_id import id_object
+from drivers.zvt.values import pack
 
 INSERT_CARD, REMOVE_CARD, IN_PROGRESS, WAIT_FOR_HOST = 0x0A, 0x0B, 0x0E, 0x04
 PIN_PAD, WRONG_PIN_TYPED, PIN_TOO_OFTEN, UNREADABLE, EXPIRED, DECLINED = 0x01, 0x15, 0x18, 0x0C, 0x09, 0x1D
@@ -98,10 +99,11 @@ def approve(job: Job, record: Record, card: Card | None, *, original: Record | N
 def _status(job: Job, record: Record, card: Card | None, original: Record | None) -> Message:
     device = job.device
     now = device.now()
+    long_trace = device.profile.long_trace and job.tlv
     told = StatusInformation(
         result=results.OK,
         amount=record.amount,
-        trace=record.trace,
+        trace=0 if long_trace else record.trace,
         original_trace=original.trace if original is not None else None,
         time=f"{now:%H%M%S}",
         date=f"{now:%m%d}",
@@ -130,6 +132,8 @@ def _status(job: Job, record: Record, card: Card | None, original: Record | None
         how = (Tlv(0x1F10, bytes((0x02 if card.pin else 0x00,))), Tlv(0x1F12, bytes((card.technology,))))
         objects.append(Tlv(0x43, bytes.fromhex(card.aid)))
         objects += how if device.profile.flat_tags else (Tlv(0x2F, (*how, Tlv(0x1F11, b"\x01"))),)
+    if long_trace and record.trace is not None:
+        objects.append(Tlv(0x1F2B, pack(record.trace, 4)))
     if device.profile.unique_ids and record.receipt is not None:
         objects.append(id_object(record.receipt))
     message = told.to_message()
@@ -146,6 +150,9 @@ async def fail(job: Job, record: Record, result: int) -> None:
     device.card_inserted = False
     if record.state is State.DECLINED:
         await job.progress(DECLINED)
+    if not device.profile.tells_failures:
+        await job.abort(result)
+        return
     now = device.now()
     told = StatusInformation(
         result=result,

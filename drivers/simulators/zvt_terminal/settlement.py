@@ -116,6 +116,10 @@ async def _undo(job: Job, record: Record, *, refused: bool) -> None:
         # it stands until a 1F1F says that nobody knows of it (chapter 4.2)
         job.conversation.say_no_more()
         return
+    # durable first: what is being reversed must not stand again after a power cut
+    record.state = State.DECLINED if habit is Reversal.DECLINED else State.REVERSED
+    record.result = results.ABORTED
+    job.device.memory.save(record)
     told = not job.conversation.gone
     if told:
         try:
@@ -123,9 +127,6 @@ async def _undo(job: Job, record: Record, *, refused: bool) -> None:
         except NoAnswerError:
             told = False
     await job.pause_silently(job.device.times.reversal_s)
-    record.state = State.DECLINED if habit is Reversal.DECLINED else State.REVERSED
-    record.result = results.ABORTED
-    job.device.memory.save(record)
     if not told:
         job.conversation.say_no_more()
         return

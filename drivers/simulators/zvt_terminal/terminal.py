@@ -158,7 +158,7 @@ class Terminal:
             facts.lock = 0
             self.memory.save()
             return True
-        if table.row_of(command).end is table.End.ANSWER:
+        if table.row_of(command).end is table.End.ANSWER or self.device.profile.refuses_directly:
             job.refuse(facts.lock)
         else:
             job.accept()

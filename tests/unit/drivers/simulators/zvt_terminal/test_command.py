@@ -1,6 +1,7 @@
 """The program: it says where it listens, remembers after a kill, and stops cleanly."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -58,6 +59,10 @@ def test_it_sells_and_stops_when_told(number: signal.Signals, serial: bool, tmp_
     where = ("--pty", str(tmp_path / "port")) if serial else TCP
     with running(*where, "--card", "Mastercard", "--seed", "3") as (process, address):
         asyncio.run(once(address))
+        process.send_signal(signal.SIGUSR1)
+        assert process.stdout is not None
+        [row] = json.loads(process.stdout.readline())
+        assert (row["money"], row["acknowledged"]) == (1200, True)
         process.send_signal(number)
         assert process.wait(10) == 0
 

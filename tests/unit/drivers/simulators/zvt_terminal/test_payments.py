@@ -350,3 +350,21 @@ async def test_one_maker_refuses_a_repeated_order_and_sends_its_result_again() -
         await till.run(order(1200, "A-1"))
         await till.run(order(1200, "A-1"))
         assert len(world.books()) == 2
+
+
+async def test_long_trace_numbers() -> None:
+    async with shop("long-trace") as world:
+        till = world.call()
+        world.terminal.memory.facts.trace = 41
+        await till.run(Authorisation(1200, container=True))
+        assert (till.result.trace, till.result.trace_number) == (0, 42)
+        await till.run(Authorisation(1200))
+        assert (till.result.trace, till.result.long_trace) == (43, None)
+
+
+async def test_some_tell_of_failures_by_the_abort_alone() -> None:
+    async with shop("basic") as world:
+        till = world.call()
+        await till.run(Authorisation(1205))
+        assert till.commands == [0x061E]
+        assert till.ended == 5

@@ -242,3 +242,13 @@ async def test_serial_silence_ends_in_the_base_state() -> None:
         await again.register()
         await again.run(Authorisation(500))
         assert again.ended == 0
+
+
+@pytest.mark.parametrize("profile", ["standard", "deferred"])
+async def test_a_power_cut_does_not_bring_back_what_was_refused(profile: str) -> None:
+    async with shop(profile) as world:
+        till = world.call()
+        await till.run(Authorisation(1200), to(STATUS, answers.goods_failed(), SILENT))
+        world.device.reboot()
+        await asyncio.sleep(60)
+        assert world.books() == [UNDONE]

@@ -115,6 +115,14 @@ async def test_a_lock_nobody_can_cure_from_here() -> None:
         assert world.device.state == statuses.READY
 
 
+async def test_a_locked_terminal_may_refuse_at_once() -> None:
+    async with shop("basic") as world:
+        world.device.lock(0xC2)
+        till = world.call()
+        await till.run(Authorisation(1200))
+        assert [message.command for message in till.heard] == [0x84C2]
+
+
 async def test_busy_with_somebody_who_has_gone() -> None:
     async with shop() as world:
         world.device.usual = Customer(comes_after_s=20)
