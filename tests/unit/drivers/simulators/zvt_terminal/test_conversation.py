@@ -9,7 +9,6 @@ from drivers.contract import LinkError
 from drivers.links.memory import pair
 from drivers.simulators.fault_list import FAULTS, Harm, plan_for
 from drivers.simulators.relay import Relay
-from drivers.simulators.zvt_terminal.conversation import Conversation
 from drivers.simulators.zvt_terminal.customers import QUICK
 from drivers.simulators.zvt_terminal.profiles import INSTANT
 from drivers.zvt.commands.payments import Authorisation
@@ -97,27 +96,6 @@ async def test_half_a_frame_is_forgotten_after_t1() -> None:
         await till.link.send(b"\x10\x02\x06")
         assert await till.link.receive() == NAK
         assert asyncio.get_running_loop().time() == pytest.approx(0.2)
-
-
-async def test_long_messages_are_cut_by_one_and_turned_by_another() -> None:
-    async with shop("vx820") as world:
-        till = world.call()
-        world.terminal.memory.facts.terminal_id = "52523535"
-        await till.register()
-        assert till.ended == 0
-        till.chunks.clear()
-        conversation = next(iter(world.device.callers))
-        assert isinstance(conversation, Conversation)
-        conversation.line.send(bytes(1500))
-        chunk = await till.link.receive()
-        assert len(chunk) in {1024, 1500}
-    async with shop("big-endian") as world:
-        till = world.call()
-        await till.run(StatusEnquiry(PW))
-        conversation = next(iter(world.device.callers))
-        assert isinstance(conversation, Conversation)
-        conversation.line.send(b"\x04\x0f\xff\x00\x01" + bytes(256))
-        assert (await till.link.receive())[:5] == b"\x04\x0f\xff\x01\x00"
 
 
 @pytest.mark.parametrize("serial", [False, True])
