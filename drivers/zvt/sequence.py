@@ -56,7 +56,8 @@ class MessageSequence:
     def is_repeat(self, message: Message) -> bool:
         """Whether the peer says again what it said last; takes note of the id if it is new."""
         number = sequence_id(message)
-        if not self.active or number is None:
+        # a register that was started again offers 0 anew, on a line where ids were agreed on before
+        if not self.active or not number:
             return False
         if number == self._heard:
             return True

@@ -36,6 +36,13 @@ def test_new_messages_count_and_answers_echo() -> None:
     assert sequence_id(ours.stamp(Message(0x0602))) is None
 
 
+def test_an_offer_made_anew_is_no_repeat() -> None:
+    sequence = MessageSequence()
+    sequence.agree()
+    assert not sequence.is_repeat(numbered(0))
+    assert not sequence.is_repeat(numbered(0))
+
+
 def test_messages_that_cross_are_not_taken_for_repeats() -> None:
     ours, theirs = MessageSequence(), MessageSequence()
     ours.agree()
