@@ -61,6 +61,10 @@ class ScriptedPt:
         """How often it heard this."""
         return sum(1 for each in self.heard if each.startswith(command))
 
+    async def heard_all(self) -> None:
+        """Let it read what is on the wire."""
+        await asyncio.sleep(0.001)
+
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
         return self

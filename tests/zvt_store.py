@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from drivers.contract import (
+    NOTHING,
     Capture,
     Kind,
     Link,
@@ -145,24 +146,25 @@ class ZvtStore:
 
     def __init__(
         self,
-        profile: str | Profile = "standard",
+        model: str | Profile = "standard",
         *,
         serial: bool = False,
         memory: Memory | None = None,
         customers: Iterable[Customer] = (),
         clock: Callable[[], datetime] = local,
-        **options: str,
+        options: Mapping[str, str] = NOTHING,
+        **more: str,
     ) -> None:
         self.serial = serial
         self.network = MemoryNetwork()
         self.listener = self.network.listen("pt")
-        known = PROFILES[profile] if isinstance(profile, str) else profile
+        known = PROFILES[model] if isinstance(model, str) else model
         self.terminal = Terminal(known, memory, clock=clock)
         self.terminal.device.coming.extend(customers)
         self.up: list[str] = []
         self.links: list[MemoryLink] = []
         link = "serial:///dev/ttyUSB0" if serial else "tcp://192.0.2.7"
-        self.setup: Setup = setup_of(ReaderConfig(ReaderName(NAME), "zvt", {"link": link, **options}))
+        self.setup: Setup = setup_of(ReaderConfig(ReaderName(NAME), "zvt", {"link": link, **options, **more}))
         self.driver = self.reader()
         self._group = asyncio.TaskGroup()
         self._server: asyncio.Task[None] | None = None

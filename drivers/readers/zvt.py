@@ -33,7 +33,8 @@ from drivers.readers.zvt_outcome import code_name, refused, why
 from drivers.readers.zvt_payment import Done, Transaction
 from drivers.readers.zvt_receipt import Paper
 from drivers.readers.zvt_recovery import Ear
-from drivers.readers.zvt_terminal import Standing, Terminal
+from drivers.readers.zvt_standing import Standing
+from drivers.readers.zvt_terminal import Terminal
 from drivers.zvt import results
 from drivers.zvt.commands.reports import StatusInformation
 from drivers.zvt.commands.setup import EndOfDay, SetTerminalClock
@@ -74,7 +75,7 @@ class ZvtReader:
         """Connect, register, and ask for the state: 06 00 and 05 01, nothing that could move money."""
         async with self._lock:
             try:
-                standing = await self._ask()
+                standing = await self._terminal.ask()
             finally:
                 await self._terminal.let_go()
         if not standing.usable:
@@ -149,7 +150,7 @@ class ZvtReader:
         """The terminal's own word on its state (05 01). Raises `DriverError` when it does not answer."""
         async with self._lock:
             try:
-                return await self._ask()
+                return await self._terminal.ask()
             finally:
                 await self._terminal.let_go()
 
@@ -188,10 +189,6 @@ class ZvtReader:
         await self._command(Message(DISPLAY_TEXT, fields=tuple(fields)), "the text")
 
     # -- how --------------------------------------------------------------------------------------------
-
-    async def _ask(self) -> Standing:
-        terminal = self._terminal
-        return await terminal.standing(await terminal.ready())
 
     async def _command(self, message: Message, what: str, hear: Hear | None = None) -> Ended:
         async with self._lock:
@@ -269,18 +266,21 @@ class ZvtReader:
 def make(config: ReaderConfig, services: Mapping[str, object]) -> Driver:
     """The driver named `zvt`; see `zvt_options` for its options.
 
-    Service, optional: `memory`, a `MemoryNetwork` for memory:// links.
+    Services, both optional: `memory`, a `MemoryNetwork` for memory:// links; `now`, the clock (UTC).
     """
     setup = setup_of(config)
     network = _service(services, "memory")
     if network is not None and not isinstance(network, MemoryNetwork):
         raise ZvtOptionsError("the service 'memory' is no MemoryNetwork")
     memory = network
+    clock = _service(services, "now")
+    if clock is not None and not callable(clock):
+        raise ZvtOptionsError("the service 'now' is no clock")
 
     async def open_link() -> Link:
         return await connect(setup.address, memory=memory)
 
-    return ZvtReader(setup, open_link)
+    return ZvtReader(setup, open_link) if clock is None else ZvtReader(setup, open_link, now=clock)
 
 
 def _service(services: Mapping[str, object], name: str) -> object:

@@ -102,7 +102,16 @@ def capture(setup: Setup, request: PaymentRequest, amount: int | None) -> Comman
         return BookTotal(receipt, wanted.amount, wanted.currency, unique_id=unique).to_message()
 
     trace = _number(request.references.get("trace_no"))
-    return Command(CAPTURE, "booking", wanted, make, follows=True, original_trace=trace, moved=wanted.amount)
+    return Command(
+        CAPTURE,
+        "booking",
+        wanted,
+        make,
+        follows=True,
+        original_trace=trace,
+        moved=wanted.amount,
+        prefix=f"{CAPTURE}_",
+    )
 
 
 def release(setup: Setup, request: PaymentRequest) -> Command:
@@ -114,7 +123,7 @@ def release(setup: Setup, request: PaymentRequest) -> Command:
         return ReleasePreAuthorisation(receipt, wanted.amount, wanted.currency, unique_id=unique).to_message()
 
     trace = _number(request.references.get("trace_no"))
-    return Command(RELEASE, "release", wanted, make, follows=True, original_trace=trace)
+    return Command(RELEASE, "release", wanted, make, follows=True, original_trace=trace, prefix=f"{RELEASE}_")
 
 
 def reverse(setup: Setup, request: PaymentRequest) -> Command:
@@ -122,7 +131,7 @@ def reverse(setup: Setup, request: PaymentRequest) -> Command:
     receipt = _receipt(setup, request.references.get("receipt_no"), "reverse it")
     wanted = _wanted(setup, request, _number(request.references.get("booked_amount")))
     trace = _number(request.references.get("trace_no"))
-    return _reversal(setup, REVERSE, receipt, wanted, trace)
+    return replace(_reversal(setup, REVERSE, receipt, wanted, trace), prefix=f"{REVERSE}_")
 
 
 def _reversal(setup: Setup, operation: str, receipt: int, wanted: Wanted, trace: int | None) -> Command:

@@ -47,7 +47,8 @@ def result_name(operation: str) -> str:
 class Command:
     """What is to be sent: `make` builds the message from the value for 1F1F (None: leave it out).
 
-    `what` names it on receipts. `follows`, `original_trace` and `moved` are as in `Claim`.
+    `what` names it on receipts. `follows`, `original_trace` and `moved` are as in `Claim`. `prefix` keeps the
+    numbers of what ends a sale apart from the sale's own.
     """
 
     operation: str
@@ -57,6 +58,7 @@ class Command:
     follows: bool = False
     original_trace: int | None = None
     moved: int = 0
+    prefix: str = ""
 
     def claim(self, request: PaymentRequest) -> Claim:
         """The question what became of it, from what was written down before and while it ran."""
@@ -195,7 +197,7 @@ class Transaction:
             self._misfit = misfit
             return answers.goods_failed()
         for name, value in references_of(status).items():
-            await self._report.reference(name, value)
+            await self._report.reference(f"{self._command.prefix}{name}", value)
         await self._write_down(f"{_APPROVED} {Mark.of(status).to_text()}".rstrip())
         self._terminal.learn_clock(status)
         self._approved, self._refused, self._was_approved = told.message, None, True

@@ -8,7 +8,8 @@ from enum import StrEnum
 from drivers.readers.zvt_conversation import Conversation, End, Ended
 from drivers.readers.zvt_mark import SKEW_TOLERANCE, Age, Before, Mark
 from drivers.readers.zvt_outcome import NOT_ABLE, Wanted, why
-from drivers.readers.zvt_terminal import BUSY, Terminal, TerminalBusyError
+from drivers.readers.zvt_standing import BUSY, TerminalBusyError
+from drivers.readers.zvt_terminal import Terminal
 from drivers.zvt.commands import answers
 from drivers.zvt.commands.reports import StatusInformation
 from drivers.zvt.commands.setup import RepeatReceipt, TurnoverTotals

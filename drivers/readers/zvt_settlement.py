@@ -167,8 +167,8 @@ def _settling(terminal: Terminal, request: PaymentRequest, decision: Decision) -
 def _settled(request: PaymentRequest, command: Command, outcome: Outcome) -> Outcome:
     """The outcome with the sale's own names kept: the numbers of its booking stand beside them."""
     own = {name: request.references[name] for name in _OWN if name in request.references}
-    booked = {f"{command.operation}_{name}": value for name, value in outcome.references.items()}
-    code = "reversed" if command.operation == orders.REVERSE else outcome.code
+    booked = {f"{command.prefix}{name}": value for name, value in outcome.references.items()}
+    code = "reversed" if outcome.verdict is Verdict.RELEASED else outcome.code
     return Outcome(
         outcome.verdict,
         code=code,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from drivers.contract import DriverError, LinkError
@@ -21,7 +21,8 @@ from drivers.readers.zvt_mark import Mark, terminal_time
 from drivers.readers.zvt_options import Setup
 from drivers.readers.zvt_outcome import why
 from drivers.readers.zvt_profiles import Habit
-from drivers.zvt import results, statuses
+from drivers.readers.zvt_standing import AT_WORK, BUSY, Identity, Standing, TerminalBusyError, refusal_of
+from drivers.zvt import statuses
 from drivers.zvt.commands.reports import Completion, StatusInformation
 from drivers.zvt.commands.setup import Registration, StatusEnquiry
 from drivers.zvt.config import CompletionStatus, StatusService
@@ -29,48 +30,6 @@ from drivers.zvt.message import Message
 from drivers.zvt.sequence import SIZE
 
 log = logging.getLogger(__name__)
-
-BUSY = frozenset({results.PLEASE_WAIT, results.BUSY})
-"""Codes by which a terminal says that it still works on something."""
-
-AT_WORK = frozenset({0x9C, 0xE0})
-"""States of 05 01 in which it does."""
-
-USABLE = frozenset({statuses.READY, statuses.CARD_INSERTED, 0x62, 0x9D, 0xBF, 0xE1})
-"""States of 05 01 in which payments may go well: what is wrong with the rest, only people can put right."""
-
-
-class TerminalBusyError(DriverError):
-    """The terminal works on something and takes nothing else."""
-
-
-class TerminalRefusedError(DriverError):
-    """The terminal does not take the registration or the question for its state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a terminal said of itself; "" for what it did not."""
-
-    terminal_id: str = ""
-    device: str = ""
-    version: str = ""
-    serial_number: str = ""
-    flags: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A terminal's answer to 05 01."""
-
-    code: int
-    text: str
-    identity: Identity = field(default_factory=Identity)
-
-    @property
-    def usable(self) -> bool:
-        """Whether it takes payments, as far as it says."""
-        return self.code in USABLE or self.code not in statuses.TERMINAL_STATES
 
 
 def _utc_now() -> datetime:
@@ -104,15 +63,26 @@ class Terminal:
         if known is not None and known.registered:
             if _loop_now() - known.heard_at <= self.setup.timing.fresh_s:
                 return known
-            try:
-                await self.standing(known)
-            except (LinkError, TerminalSilentError) as error:
-                # Many terminals hang up when nothing is said: that is a reason to call again, no failure.
-                log.debug("%s was left: %s", self.setup.name, error)
-                await self._drop(known)
-            else:
+            if await self._still_there(known) is not None:
                 return known
         return await self._registered(await self._connected())
+
+    async def ask(self) -> Standing:
+        """The terminal's state now, connecting and registering where that is needed. Raises as `ready`."""
+        known = self._conversation
+        standing = await self._still_there(known) if known is not None and known.registered else None
+        if standing is not None:
+            return standing
+        return await self.standing(await self._registered(await self._connected()))
+
+    async def _still_there(self, known: Conversation) -> Standing | None:
+        """Its answer to 05 01; None: many terminals hang up when idle, a reason to call again, no failure."""
+        try:
+            return await self.standing(known)
+        except (LinkError, TerminalSilentError) as error:
+            log.debug("%s was left: %s", self.setup.name, error)
+            await self._drop(known)
+            return None
 
     async def run(
         self,
@@ -169,7 +139,7 @@ class Terminal:
             return conversation
         ended = await self.run(conversation, self._registration())
         if ended.end is not End.DONE:
-            raise _refusal(ended, "registration")
+            raise refusal_of(ended, "registration")
         told = Completion.from_message(ended.message)
         flags = told.flags or 0
         self.identity = replace(
@@ -199,10 +169,10 @@ class Terminal:
             code = told.status or statuses.READY
             return Standing(code, statuses.terminal_state_text(code), self.identity)
         if ended.code in BUSY:
-            raise _refusal(ended, "the question for its state")
+            raise refusal_of(ended, "the question for its state")
         if ended.end is End.ABORTED:
             return Standing(ended.code, why(ended.message, ended.code), self.identity)
-        raise _refusal(ended, "the question for its state")
+        raise refusal_of(ended, "the question for its state")
 
     def _enquiry(self) -> Message:
         if not self.setup.profile.status_tlv:
@@ -283,26 +253,6 @@ class Terminal:
             await self._drop(conversation, error)
             return False
         return True
-
-
-def _refusal(ended: Ended, what: str) -> DriverError:
-    if ended.code in BUSY:
-        return TerminalBusyError(
-            f"the terminal is busy: {why(ended.message, ended.code)}", code="terminal_busy"
-        )
-    if ended.message.command == 0x841E:
-        text = "the terminal does not take this currency: set the option 'currency' to the terminal's own"
-        return TerminalRefusedError(text, code="wrong_currency")
-    if ended.code == results.UNKNOWN_COMMAND:
-        text = f"the terminal does not know {what}: ZVT is perhaps switched off in its menu"
-        return TerminalRefusedError(text, code="zvt_switched_off")
-    if ended.code == 0x37:
-        return TerminalRefusedError(
-            "the terminal refuses the password: set the option 'password'", code="wrong_password"
-        )
-    return TerminalRefusedError(
-        f"the terminal refused {what}: {why(ended.message, ended.code)}", code=f"zvt_{ended.code:02x}"
-    )
 
 
 def _loop_now() -> float:
