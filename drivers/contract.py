@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NewType, Protocol, Self
+from typing import NewType, Protocol, Self, runtime_checkable
 
 ReaderName = NewType("ReaderName", str)
 SessionId = NewType("SessionId", str)
@@ -262,6 +262,20 @@ class Driver(Protocol):
 
     async def settle(self, request: PaymentRequest, decision: Decision, report: Report) -> Outcome:
         """Capture, release or reverse; safe to repeat with the same request until it answers."""
+        ...
+
+
+@runtime_checkable
+class Attended(Protocol):
+    """A driver that looks at its reader while nobody pays: for links on which only asking tells."""
+
+    @property
+    def check_every_s(self) -> float:
+        """Seconds of quiet after which a look is worth while."""
+        ...
+
+    async def check(self) -> None:
+        """See that the reader is there, read-only; raises `DriverError` when it is not."""
         ...
 
 

@@ -13,6 +13,7 @@ from agent.payments.model import EventKind, ReaderState, ReaderStatus, Session, 
 from agent.payments.policy import LanePolicy
 from agent.payments.report import SilentReport
 from drivers.contract import (
+    Attended,
     Capability,
     Decision,
     Driver,
@@ -228,12 +229,30 @@ class Lane:
                 await self._keep_reaching()
                 if self._queue.empty():
                     self.show(ReaderState.READY, "")
-            self._current = await self._queue.get()
+            self._current = await self._next()
+            if self._current is None:
+                continue
             self.show(ReaderState.BUSY, f"session {self._current}")
             try:
                 await self._look_after(self._current)
             finally:
                 self._current = None
+
+    async def _next(self) -> SessionId | None:
+        """The session whose turn it is; None: meanwhile the reader was found to be gone."""
+        driver = self._driver
+        while isinstance(driver, Attended):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(driver.check_every_s):
+                    return await self._queue.get()
+            try:
+                await driver.check()
+            except DriverError as error:
+                log.debug("reader %s is gone: %s", self._config.name, error)
+                self.show(ReaderState.OFFLINE, str(error))
+                self.lost()
+                return None
+        return await self._queue.get()
 
     async def _keep_reaching(self) -> None:
         """Try to reach the reader until it answers or a session wants it now."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from drivers import contract
 from drivers.contract import (
     Capture,
     Decision,
@@ -28,7 +29,9 @@ from drivers.zvt import results
 from drivers.zvt.commands.reports import StatusInformation
 
 NEVER_SENT = Outcome(
-    Verdict.FAILED, code="never_sent", message="No command that moves money was ever sent to the terminal."
+    Verdict.FAILED,
+    code=contract.NEVER_SENT,
+    message="No command that moves money was ever sent to the terminal.",
 )
 """An attempt is on disk before anything leaves, so without one nobody can have paid."""
 

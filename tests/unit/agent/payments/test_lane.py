@@ -99,6 +99,41 @@ async def test_a_reader_that_cannot_be_reached_is_tried_ever_more_rarely_and_tol
     assert [each.levelname for each in caplog.records] == ["WARNING", "INFO"]
 
 
+class AttendedDriver(FakeDriver):
+    """Looks at its reader every 60 s; each entry of `trouble` is what one look finds."""
+
+    check_every_s = 60.0
+    trouble: tuple[DriverError | None, ...] = ()
+
+    async def check(self) -> None:
+        self._call("check")
+        found, self.trouble = (self.trouble[0], self.trouble[1:]) if self.trouble else (None, ())
+        if found is not None:
+            raise found
+
+
+async def test_a_reader_is_looked_at_while_nobody_pays(journal: Journal) -> None:
+    driver = AttendedDriver()
+    driver.trouble = (None, LinkError("unplugged"))
+    lane = make_lane(journal, driver)
+    async with running(lane):
+        await asyncio.sleep(119)
+        assert state(lane) is ReaderState.READY
+        driver.opens.append(LinkError("still unplugged"))
+        await asyncio.sleep(1.5)
+        assert (state(lane), lane.status.why) == (ReaderState.OFFLINE, "still unplugged")
+        await asyncio.sleep(5)
+        assert state(lane) is ReaderState.READY
+        session = await journal.open_session(order())
+        lane.offer(session)
+        await asyncio.sleep(90)
+        assert driver.count("check") == 2  # not while somebody pays
+        driver.finish(PAID)
+        await until(journal, session, State.PAID)
+        await asyncio.sleep(61)
+        assert driver.count("check") == 3
+
+
 async def test_a_reader_that_never_answers_is_given_up_in_time(journal: Journal) -> None:
     driver = FakeDriver()
     driver.opens.append(1000.0)
