@@ -229,14 +229,17 @@ class Lane:
                 await self._keep_reaching()
                 if self._queue.empty():
                     self.show(ReaderState.READY, "")
-            self._current = await self._next()
-            if self._current is None:
-                continue
-            self.show(ReaderState.BUSY, f"session {self._current}")
-            try:
-                await self._look_after(self._current)
-            finally:
-                self._current = None
+            session = await self._next()
+            if session is not None:
+                await self._serve(session)
+
+    async def _serve(self, session: SessionId) -> None:
+        self._current = session
+        self.show(ReaderState.BUSY, f"session {session}")
+        try:
+            await self._look_after(session)
+        finally:
+            self._current = None
 
     async def _next(self) -> SessionId | None:
         """The session whose turn it is; None: meanwhile the reader was found to be gone."""
