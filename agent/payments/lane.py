@@ -229,11 +229,11 @@ class Lane:
                 await self._keep_reaching()
                 if self._queue.empty():
                     self.show(ReaderState.READY, "")
-            session = await self._next()
-            if session is not None:
-                await self._serve(session)
+            await self._serve(await self._next())
 
-    async def _serve(self, session: SessionId) -> None:
+    async def _serve(self, session: SessionId | None) -> None:
+        if session is None:
+            return
         self._current = session
         self.show(ReaderState.BUSY, f"session {session}")
         try:
