@@ -79,7 +79,9 @@ class Gateway:
         # Last of what can fail: it takes the lock and starts a thread.
         self.journal = Journal(settings.journal.path, now=world.now, inline=world.inline_journal)
         self.desk = Desk(self.journal, now=world.now)
-        self._services = registry.Services(**({} if self._stripe is None else {"stripe": self._stripe}))
+        self._services = registry.Services(
+            now=world.now, **({} if self._stripe is None else {"stripe": self._stripe})
+        )
         self.reconciler = self._make_reconciler()
         self._fitting = self._make_fitting()
         self._notifier = world.notifier or Notifier.from_environment()

@@ -36,7 +36,7 @@ def main(*, keep: bool, speed: float, seed: int) -> int:
 
 
 async def _play(world: World, folder: Path, *, keep: bool, seed: int) -> int:
-    await world.open()
+    await world.open(folder)
     store = Store(folder, world, port=KEPT_PORT if keep else 0)
     try:
         async with asyncio.TaskGroup() as group:
@@ -63,7 +63,12 @@ async def _play(world: World, folder: Path, *, keep: bool, seed: int) -> int:
 
 async def _books(world: World, store: Store, till: Till) -> Books:
     sessions = store.gateway.desk.find(SessionQuery(limit=1000), None)
-    return compare([session_view(each) for each in sessions], await world.ledger(), till.told.values())
+    return compare(
+        [session_view(each) for each in sessions],
+        await world.ledger(),
+        till.told.values(),
+        await world.turnover(),
+    )
 
 
 async def _keep(world: World, store: Store, folder: Path, token: str) -> None:

@@ -15,6 +15,8 @@ GOOD_CARDS = (
     "4711009900000316877",
 )
 INSUFFICIENT_FUNDS = "4000000000009995"
+BANK_CARDS = ("girocard", "Visa", "Mastercard", "American Express", "Visa contactless", "Debit Mastercard")
+"""The cards that customers have at a ZVT terminal."""
 
 
 class Happening(StrEnum):
@@ -31,6 +33,8 @@ class Happening(StrEnum):
     READER_VANISHES = "reader drops out, comes back"
     LINE_CUT = "answer of Stripe lost"
     GATEWAY_KILLED = "gateway killed in mid-sale"
+    CABLE_PULLED = "cable pulled before the card, plugged in again"
+    RESULT_LOST = "line cut while the bank decides"
 
 
 EXPECTED = {
@@ -40,6 +44,7 @@ EXPECTED = {
     Happening.CUSTOMER_CANCELS: "canceled",
     Happening.TILL_CANCELS: "canceled",
     Happening.READER_VANISHES: "canceled",
+    Happening.CABLE_PULLED: "failed",
 }
 """How a customer's first sale ends; all others are paid."""
 
@@ -63,7 +68,11 @@ _SPECIAL: dict[str, Sequence[Happening]] = {
     "till-1": (Happening.DECLINED, Happening.TIPS, Happening.GATEWAY_KILLED, Happening.LINE_CUT),
     "till-2": (Happening.CUSTOMER_CANCELS, Happening.HELD, Happening.TILL_CANCELS, Happening.REFUNDED),
     "till-3": (Happening.DECLINED_THEN_OTHER_CARD, Happening.READER_VANISHES),
+    "till-4": (Happening.DECLINED, Happening.CUSTOMER_CANCELS, Happening.CABLE_PULLED, Happening.REFUNDED),
+    "till-5": (Happening.DECLINED, Happening.TILL_CANCELS, Happening.RESULT_LOST, Happening.CUSTOMER_CANCELS),
 }
+_CENTS = {Happening.DECLINED: 5, Happening.CUSTOMER_CANCELS: 8}
+"""At a simulated terminal the last digits of the amount decide."""
 PLAIN = 6
 """Customers per reader to whom nothing special happens."""
 
@@ -82,11 +91,12 @@ def morning(seed: int) -> Morning:
     """The same seed gives the same customers; what the story needs happens in every one."""
     chance = random.Random(seed)  # noqa: S311  # a story, not a secret
     queues: dict[str, list[Customer]] = {}
-    for reader in READERS:
+    for reader, specials in _SPECIAL.items():
         happenings = [Happening.NOTHING] * PLAIN
-        for special in _SPECIAL[reader]:
+        for special in specials:
             happenings.insert(chance.randrange(1, len(happenings)), special)
-        queues[reader] = [_customer(chance, happening) for happening in happenings]
+        make = _customer if reader in READERS else _customer_at_terminal
+        queues[reader] = [make(chance, happening) for happening in happenings]
     return Morning(queues)
 
 
@@ -95,3 +105,8 @@ def _customer(chance: random.Random, happening: Happening) -> Customer:
     return Customer(
         chance.randrange(3, 120) * 100, chance.uniform(4.0, 12.0), chance.choice(GOOD_CARDS), happening
     )
+
+
+def _customer_at_terminal(chance: random.Random, happening: Happening) -> Customer:
+    amount = chance.randrange(3, 120) * 100 + _CENTS.get(happening, 0)
+    return Customer(amount, chance.uniform(3.0, 8.0), chance.choice(BANK_CARDS), happening)

@@ -94,13 +94,15 @@ def summary(scenes: Sequence[Scene], books: Books, *, restarts: int) -> None:
         )
     console.print(table)
     states = [scene.told["state"] for scene in scenes]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in ("paid", "declined", "canceled"))
+    counts = ", ".join(
+        f"{states.count(state)} {state}" for state in ("paid", "declined", "canceled", "failed")
+    )
     console.print(
         f"{counts}; {books.intents} PaymentIntents; the gateway was killed {restarts} time(s) in mid-sale"
     )
     console.print(
-        f"journal {money(books.journal, 'eur')} = Stripe {money(books.stripe, 'eur')} = "
-        f"tills {money(books.told, 'eur')}"
+        f"journal {money(books.journal, 'eur')} = Stripe {money(books.stripe, 'eur')} + "
+        f"terminals {money(books.terminals, 'eur')} = tills {money(books.told, 'eur')}"
         if books.agree
         else "\n".join(books.quarrels)
     )

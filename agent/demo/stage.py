@@ -10,6 +10,12 @@ from agent.demo.store import CURRENCY, Store
 from agent.demo.till import Till
 from agent.demo.world import World
 
+_PULLS = {Happening.CABLE_PULLED: "waiting_for_card", Happening.RESULT_LOST: "authorizing"}
+"""The moment at which a terminal's cable is pulled."""
+
+TAKEN_BACK = "gateway killed, the terminal took it back"
+"""What becomes of a sale or refund at a terminal that waited for a gateway's yes."""
+
 DARK_S = 3.0
 """How long the store is without its gateway, in seconds of the world."""
 
@@ -51,9 +57,20 @@ class Stage:
     async def _serve(self, reader: str, customers: Sequence[Customer]) -> None:
         for customer in customers:
             await self._prepare(reader, customer)
+            restarts = self._store.restarts
             told = await self._sell(reader, customer)
-            self._note(reader, customer, told, customer.expected)
-            await self._afterwards(reader, customer, told)
+            if self._taken_back(reader, told, restarts):
+                self._note(reader, customer, told, "failed", TAKEN_BACK)
+                if customer.expected == "paid":
+                    await self._again(reader, customer, "gateway is back")
+            else:
+                self._note(reader, customer, told, customer.expected)
+                await self._afterwards(reader, customer, told)
+
+    def _taken_back(self, reader: str, told: Mapping[str, Any], restarts: int) -> bool:
+        """Whether the gateway was killed in this sale: a terminal takes back what nobody acknowledged."""
+        killed = reader in self._world.terminals and self._store.restarts != restarts
+        return killed and told["state"] == "failed"
 
     def _note(
         self, reader: str, customer: Customer, told: Mapping[str, Any], expected: str, extra: str = ""
@@ -66,6 +83,9 @@ class Stage:
 
     async def _prepare(self, reader: str, customer: Customer) -> None:
         """Tell the world what this customer will do."""
+        if reader in self._world.terminals:
+            await self._prepare_terminal(reader, customer)
+            return
         card: dict[str, Any] = {"after": customer.takes_s, "number": customer.card, "times": 1}
         controls: dict[str, Any] = {"auto_present": card, "auto_cancel": None}
         match customer.happening:
@@ -85,18 +105,25 @@ class Stage:
                 pass
         await self._control(reader, controls)
 
+    async def _prepare_terminal(self, reader: str, customer: Customer) -> None:
+        stays_away = customer.happening is Happening.TILL_CANCELS
+        hands = {"card": customer.card, "comes_after_s": None if stays_away else customer.takes_s}
+        pull = _PULLS.get(customer.happening)
+        await self._world.control(f"zvt/{reader}", {"customer": hands, "pull": pull})
+
     async def _control(self, reader: str, controls: Mapping[str, Any]) -> None:
         await self._world.control(f"readers/{self._store.reader_id(reader)}", controls)
 
     def _order(self, reader: str, customer: Customer) -> dict[str, Any]:
         self._keys += 1
-        order = {
+        order: dict[str, Any] = {
             "reader": reader,
             "amount": customer.amount,
             "currency": CURRENCY,
             "pos_key": f"receipt-{self._keys:04d}",
-            "tip": {"skip": customer.happening is not Happening.TIPS},
         }
+        if reader not in self._world.terminals:
+            order["tip"] = {"skip": customer.happening is not Happening.TIPS}
         if customer.happening is Happening.HELD:
             order["capture"] = "manual"
         return order
@@ -146,18 +173,33 @@ class Stage:
             case Happening.READER_VANISHES:
                 await self._control(reader, {"state": "online"})
                 await self._again(reader, customer, "reader is back")
+            case Happening.CABLE_PULLED:
+                await self._again(reader, customer, "terminal is back")
             case Happening.HELD:
                 captured = await self._till.capture(session, customer.amount - 100)
                 self._note(reader, customer, captured, "paid", "captured 1.00 less than held")
             case Happening.REFUNDED:
-                refund = await self._till.refund(session, 200, f"{told['pos_key']}-refund")
-                self._note(reader, customer, refund, "paid", "2.00 given back")
+                await self._refund(reader, customer, told)
                 await self._till.session(session)
             case _:
                 pass
 
+    async def _refund(self, reader: str, customer: Customer, told: Mapping[str, Any], tries: int = 1) -> None:
+        restarts = self._store.restarts
+        refund = await self._till.refund(told["id"], 200, f"{told['pos_key']}-refund-{tries}")
+        if self._taken_back(reader, refund, restarts):
+            self._note(reader, customer, refund, "failed", TAKEN_BACK)
+            await self._refund(reader, customer, told, tries + 1)
+        else:
+            self._note(reader, customer, refund, "paid", "2.00 given back")
+
     async def _again(self, reader: str, customer: Customer, extra: str, **more: str) -> None:
         plain = Customer(customer.amount, customer.takes_s, customer.card)
         await self._prepare(reader, plain)
+        restarts = self._store.restarts
         told = await self._sell(reader, plain, **more)
-        self._note(reader, customer, told, "paid", extra)
+        if self._taken_back(reader, told, restarts):
+            self._note(reader, customer, told, "failed", TAKEN_BACK)
+            await self._again(reader, customer, "gateway is back", **more)
+        else:
+            self._note(reader, customer, told, "paid", extra)

@@ -1,6 +1,7 @@
 """The demo's store: its files, its gateway, and somebody who pulls the gateway's plug."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -21,7 +22,7 @@ PATIENCE_S = 45.0
 """How long the demo's gateway waits for a customer, in seconds of the world."""
 
 
-def _fleet() -> list[dict[str, object]]:
+def _fleet(terminals: Mapping[str, str]) -> list[dict[str, object]]:
     address = {"line1": "Friedrichstraße 1", "city": "Berlin", "postal_code": "10117", "country": "DE"}
     tipping = {CURRENCY: {"percentages": [5, 10, 15]}}
     documents: list[dict[str, object]] = [
@@ -35,6 +36,9 @@ def _fleet() -> list[dict[str, object]]:
     for name, code in READERS.items():
         spec = {"location": LOCATION, "driver": "stripe", "registration_code": code, "label": name}
         documents.append(_declared("Reader", name, spec))
+    for name, link in terminals.items():
+        spec = {"location": LOCATION, "driver": "zvt", "link": link}
+        documents.append(_declared("Reader", name, spec))
     return documents
 
 
@@ -42,16 +46,21 @@ def _declared(kind: str, name: str, spec: object) -> dict[str, object]:
     return {"apiVersion": "tillgate/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
-def _write_files(folder: Path, stripe_url: str, port: int) -> Settings:
+def _write_files(folder: Path, world: World, port: int) -> Settings:
     key = folder / "stripe_api_key"
     key.touch(mode=0o600)
     key.write_text(KEY, encoding="ascii")
+    documents = _fleet(world.terminals)
     fleet = folder / "fleet.yaml"
-    fleet.write_text(yaml.safe_dump_all(_fleet(), allow_unicode=True, sort_keys=False), encoding="utf-8")
+    fleet.write_text(yaml.safe_dump_all(documents, allow_unicode=True, sort_keys=False), encoding="utf-8")
     gateway = {
         "gateway": {"name": "demo-store"},
         "location": LOCATION,
-        "stripe": {"key": {"file": "stripe_api_key"}, "base_url": stripe_url, "requests_per_second": 100},
+        "stripe": {
+            "key": {"file": "stripe_api_key"},
+            "base_url": world.stripe_url,
+            "requests_per_second": 100,
+        },
         "fleet": {"paths": ["fleet.yaml"], "heal": True, "interval_s": 30},
         "journal": {"path": "journal.db"},
         "doors": {"http": {"port": port}},
@@ -68,7 +77,7 @@ class Store:
 
     def __init__(self, folder: Path, world: World, *, port: int = 0) -> None:
         self._world = world
-        self._settings = _write_files(folder, world.stripe_url, port)
+        self._settings = _write_files(folder, world, port)
         self._gateway: Gateway | None = None
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -87,7 +96,7 @@ class Store:
         return f"http://127.0.0.1:{self.gateway.port}"
 
     def reader_id(self, name: str) -> str:
-        """The reader's id at Stripe."""
+        """The id at Stripe of one of its readers."""
         assert self.gateway.reconciler is not None
         return self.gateway.reconciler.bindings[name].reader_id
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Protocol
 
 GROUP = "tillgate.worlds"
@@ -20,8 +21,8 @@ class World(Protocol):
         """The world's wall clock."""
         ...
 
-    async def open(self) -> None:
-        """Start the simulators."""
+    async def open(self, folder: Path) -> None:
+        """Start the simulators; serial ports appear in `folder`."""
         ...
 
     async def close(self) -> None:
@@ -33,12 +34,21 @@ class World(Protocol):
         """Where the simulated Stripe listens."""
         ...
 
+    @property
+    def terminals(self) -> Mapping[str, str]:
+        """The links of the simulated ZVT terminals, by the name of their till."""
+        ...
+
     async def control(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """One of the simulator's controls under `/_sim`."""
+        """One of the simulated Stripe's controls under `/_sim`, or `zvt/NAME` for a terminal."""
         ...
 
     async def ledger(self) -> list[dict[str, Any]]:
         """The books of the simulated Stripe, a row a PaymentIntent."""
+        ...
+
+    async def turnover(self) -> dict[str, list[dict[str, Any]]]:
+        """The terminals' own books, a row a transaction."""
         ...
 
 

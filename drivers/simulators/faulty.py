@@ -73,8 +73,11 @@ class _Crew:
     ) -> None:
         for task in self._tasks:
             task.cancel()
-        await self.group.__aexit__(kind, error, trace)
-        await self._end()
+        try:
+            await self.group.__aexit__(kind, error, trace)
+        finally:
+            # also when it was cancelled, which the group passes on
+            await self._end()
 
     async def _begin(self) -> None:
         """What to do before the first task."""

@@ -28,7 +28,7 @@ def scene(**changes: Any) -> Scene:
     return Scene("till-1", Customer(1000, 5.0, "4242424242424242", happening), told | changes, "", surprise)
 
 
-BOOKS = Books(1100, 1100, 1100, 1, ())
+BOOKS = Books(1100, 600, 500, 1100, 1, ())
 
 
 def test_a_tip_and_a_reason_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +45,8 @@ def test_a_tip_and_a_reason_are_shown(capsys: pytest.CaptureFixture[str]) -> Non
     assert "tip 1.00 EUR" in printed
     assert "insufficient_funds" in printed
     assert "11.00 EUR" in printed
-    assert "1 paid, 1 declined, 0 canceled" in printed
+    assert "1 paid, 1 declined, 0 canceled, 0 failed" in printed
+    assert "journal 11.00 EUR = Stripe 6.00 EUR + terminals 5.00 EUR = tills 11.00 EUR" in printed
 
 
 def test_a_surprise_says_what_was_expected_and_why(capsys: pytest.CaptureFixture[str]) -> None:

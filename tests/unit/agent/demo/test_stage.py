@@ -18,7 +18,7 @@ def test_a_sale_that_ends_otherwise_is_a_surprise(tmp_path: Path) -> None:
     said: set[tuple[str, str]] = set()
 
     async def day() -> None:
-        await world.open()
+        await world.open(tmp_path)
         store = Store(tmp_path, world)
         try:
             async with asyncio.TaskGroup() as group:

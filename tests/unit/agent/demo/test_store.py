@@ -11,7 +11,7 @@ def test_a_killed_gateway_comes_back_at_the_same_address(tmp_path: Path) -> None
     world = make(speed=50, seed=1)
 
     async def day() -> None:
-        await world.open()
+        await world.open(tmp_path)
         store = Store(tmp_path, world)
         try:
             async with asyncio.TaskGroup() as group:
