@@ -93,20 +93,31 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class ScaledTimeLoop(asyncio.SelectorEventLoop):
-    """The real world at another speed: `speed` seconds pass on the loop for each second on the wall."""
+    """The real world at another speed: `speed` seconds pass on the loop for each second of waiting.
+
+    Work takes the time it takes: were it scaled too, a slow machine would look like a device that is silent.
+    """
 
     def __init__(self, speed: float) -> None:
         self._speed = speed
-        self._started = time.monotonic()
+        self._seconds = 0.0
+        self._seen = time.monotonic()
         super().__init__(_ClockedSelector(self._wait))
 
     def time(self) -> float:
         """Loop seconds since the loop was made."""
-        return (time.monotonic() - self._started) * self._speed
+        return self._seconds + time.monotonic() - self._seen
 
     def now(self) -> datetime:
         """The wall clock of the scaled world (UTC)."""
         return EPOCH + timedelta(seconds=self.time())
 
     def _wait(self, outside: selectors.BaseSelector, timeout: float | None) -> _Ready:
-        return outside.select(None if timeout is None else timeout / self._speed)
+        began = time.monotonic()
+        self._seconds += began - self._seen
+        ready = outside.select(None if timeout is None else timeout / self._speed)
+        self._seen = time.monotonic()
+        waited = (self._seen - began) * self._speed
+        # no later than the timer that was waited for, however late the machine let us wake up
+        self._seconds += waited if timeout is None else min(waited, timeout)
+        return ready

@@ -76,3 +76,19 @@ def test_scaled_time_runs_faster() -> None:
         assert loop.time() - before >= 20
         assert time.monotonic() - began < 5
         assert loop.now() > EPOCH
+
+
+def test_work_takes_the_time_it_takes() -> None:
+    late: list[float] = []
+
+    async def works_while_somebody_waits() -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + 20
+        loop.call_at(due, lambda: late.append(loop.time() - due))
+        time.sleep(0.05)  # noqa: ASYNC251  # work that blocks: at 200 times the pace it would be ten seconds
+        await asyncio.sleep(25)
+
+    with asyncio.Runner(loop_factory=lambda: ScaledTimeLoop(200)) as runner:
+        runner.run(works_while_somebody_waits())
+
+    assert 0 <= late[0] < 1
