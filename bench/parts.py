@@ -1,5 +1,6 @@
 """What is measured, part by part. Each part runs both sides and gives figures with their targets."""
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from statistics import median
 from bench import call, clockwork, journal, live
 from bench.customers import AT_ONCE, OTHERS, USUAL, Customers
 from bench.figures import Figure, quantile, spread
-from bench.processes import python
+from bench.processes import Process, python
 from bench.store import Store
 
 
@@ -34,6 +35,9 @@ QUICK = Effort(starts=3, idle_s=10.0, customers=150, readers=12, paced=1, rush=1
 INTERVAL_S = 2.0
 """Between two looks of the script, as practised."""
 
+LIBRARIES = "import asyncio, sqlite3, aiohttp.web, pydantic.main, yaml; print('loaded', flush=True)"
+"""What no gateway of this kind can do without, plainly imported: tells a slow machine from a slow start."""
+
 STARTED_S = 0.5
 MEMORY_MB = 50.0
 IDLE_SHARE = 0.05
@@ -44,6 +48,7 @@ SALES_PER_S = 200.0
 def start(folder: Path, effort: Effort) -> Sequence[Figure]:
     """From exec to READY=1: a store with smart readers found before, and one with a ZVT terminal."""
     took: dict[str, list[float]] = {"smart readers": [], "ZVT terminal": []}
+    floor: list[float] = []
     with python("bench.witness", log=folder / "stripe.log") as stripe:
         url = stripe.line()
         smart = Store(folder / "smart", stripe_url=url, readers=3)
@@ -55,13 +60,18 @@ def start(folder: Path, effort: Effort) -> Sequence[Figure]:
                 with store.started() as (_, seconds):
                     if number:  # the first start of each only fills the caches
                         took[name].append(seconds)
+            began = time.perf_counter()
+            with Process([sys.executable, "-c", LIBRARIES]) as libraries:
+                libraries.line()
+                floor.append(time.perf_counter() - began)
     return [
         Figure(
             f"exec to READY, {name}",
             median(each),
             "s",
+            beside=median(floor),
             most=STARTED_S,
-            note=f"{len(each)} starts, noise {spread(each):.0%}",
+            note=f"{len(each)} starts, noise {spread(each):.0%}; beside: only the libraries",
         )
         for name, each in took.items()
     ]
