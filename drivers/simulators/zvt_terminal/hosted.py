@@ -13,7 +13,7 @@ from drivers.simulators.faulty import FaultyListener
 from drivers.simulators.pty import PtyListener
 from drivers.simulators.zvt_terminal.customers import CARDS, Customer
 from drivers.simulators.zvt_terminal.ledger import Entry
-from drivers.simulators.zvt_terminal.profiles import Profile
+from drivers.simulators.zvt_terminal.profiles import Profile, Times
 from drivers.simulators.zvt_terminal.terminal import Terminal
 
 MOMENTS = {"waiting_for_card": 0x0A, "authorizing": 0x04}
@@ -38,11 +38,12 @@ class HostedTerminal:
         profile: Profile,
         *,
         clock: Callable[[], datetime],
+        times: Times | None = None,
         seed: int = 0,
     ) -> None:
-        """`clock` gives the terminal's local time."""
+        """`clock` gives the terminal's local time; `times` are the profile's if left out."""
         self._listener = listener
-        self._terminal = Terminal(profile, clock=clock, seed=seed)
+        self._terminal = Terminal(profile, times=times, clock=clock, seed=seed)
         self._pull_at: int | None = None
         # a When picks chunks by what is in them: the moment is known on the wire, whatever the clock says
         rule = Rule(Kind.CUT, Direction.DOWN, When(self._is_moment), times=None, seconds=AWAY_S)

@@ -13,7 +13,7 @@ from drivers.links.tcp import TcpListener
 from drivers.readers.zvt import make
 from drivers.simulators.pty import PtyListener
 from drivers.simulators.zvt_terminal.hosted import ControlError, HostedTerminal
-from drivers.simulators.zvt_terminal.profiles import PROFILES
+from drivers.simulators.zvt_terminal.profiles import INSTANT, PROFILES
 from tests.zvt_store import Session
 
 pytestmark = pytest.mark.real_time
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.real_time
 async def hosted(
     listener: TcpListener | PtyListener, profile: str = "standard"
 ) -> AsyncIterator[HostedTerminal]:
-    terminal = HostedTerminal(listener, PROFILES[profile], clock=lambda: datetime.now(UTC))
+    terminal = HostedTerminal(listener, PROFILES[profile], clock=lambda: datetime.now(UTC), times=INSTANT)
     await terminal.open()
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(terminal.serve(), name="hosted")
