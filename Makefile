@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# How many tests run at once; `make unit WORKERS=` runs them one after the other.
+WORKERS ?= --numprocesses auto --dist worksteal
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
@@ -73,7 +75,7 @@ twins: $(DEV)
 
 unit: $(DEV)
 	@$(BIN)/coverage erase
-	$(call gate,tests,$(BIN)/coverage run -m pytest $(PYTEST))
+	$(call gate,tests,$(BIN)/coverage run -m pytest $(WORKERS) $(PYTEST))
 	@$(BIN)/coverage combine --quiet
 	$(call gate,coverage of everything,$(BIN)/coverage report)
 	$(call gate,coverage of money and protocol,$(BIN)/coverage report --include=agent/payments/*$(comma)drivers/zvt/* --fail-under=100)

@@ -78,12 +78,12 @@ def test_health_and_metrics_tell_how_the_parts_are() -> None:
             True,
             True,
         )
-        opened = await shop.sell()
-        assert opened.status == 201
-        shop.gateway.journal.trouble = "no space left"
+        shop.gateway.journal.trouble = "no space left"  # until something can be stored again: nothing is, yet
         failing = await shop.call("GET", "/v1/health")
         assert (failing.status, failing.body["status"]) == (503, "failing")
         shop.gateway.journal.trouble = ""
+        opened = await shop.sell()
+        assert opened.status == 201
         metrics = shop.gateway._metrics.render().decode()
         assert 'tillgate_readers{state="busy"} 1' in metrics
         assert "tillgate_loop_lag_seconds" in metrics
