@@ -75,7 +75,7 @@ def test_plain_json_is_read(body: bytes, value: object) -> None:
         (b"reader=till-1", {"Content-Type": "application/x-www-form-urlencoded"}, "content_type"),
         (b"{}", {"Content-Type": "text/plain"}, "content_type"),
         (b"{}", {"Content-Type": "application/json; charset=utf-16"}, "content_type"),
-        (gzip.compress(b"{}"), {"Content-Encoding": "gzip"}, "content_encoding"),
+        (gzip.compress(b"{}", mtime=0), {"Content-Encoding": "gzip"}, "content_encoding"),
         (b"[]", {}, "body_not_an_object"),
         (b"", {}, "parameter_missing"),
         (b" \r\n", {"Content-Type": "text/plain"}, "parameter_missing"),
