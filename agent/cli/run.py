@@ -26,7 +26,7 @@ def run() -> int:
         asyncio.run(serve(settings))
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # the end of the daemon, whatever brought it about
         if _for_the_admin(single(error)):
             return report(error)
         # The log is where a daemon's traceback is looked for; the service manager starts us again.

@@ -199,7 +199,7 @@ class Journal:
         before = {name: self._heads.get(name) for name, _, _ in steps}
         try:
             writes = [self._step(*step, at) for step in steps]
-        except BaseException:
+        except BaseException:  # handed on: numbers of events that never were would bar all later ones
             for name, head in before.items():
                 if head is None:
                     self._heads.pop(name, None)

@@ -23,14 +23,14 @@ class JournalFile:
         try:
             _refuse_lost_database(self.path)
             self.writer = _connect(self.path)
-        except BaseException:
+        except BaseException:  # whatever it was: a lock that outlives us would keep the next gateway out
             os.close(self._lock)
             raise
         try:
             _prepare(self.writer, self.path)
             self.reader = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, isolation_level=None)
             self.reader.execute("PRAGMA query_only = ON")
-        except BaseException as error:
+        except BaseException as error:  # as above, with the connection
             self.writer.close()
             os.close(self._lock)
             if isinstance(error, sqlite3.Error):
