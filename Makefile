@@ -85,10 +85,11 @@ comma := ,
 bench: $(DEV)
 	$(BIN)/python -m bench $(BENCH)
 
+# atheris has a newest version for each Python: it cannot be named here.
 constraints: | $(BIN)/python
 	$(PIP) install --quiet --upgrade --upgrade-strategy eager pip --editable . --group dev
 	{ echo '# The exact versions that `make` installs; renew with `make constraints`.'; \
-		$(PIP) freeze --all --exclude-editable; } > constraints.txt
+		$(PIP) freeze --all --exclude-editable | grep -v '^atheris=='; } > constraints.txt
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
