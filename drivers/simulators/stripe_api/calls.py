@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from drivers.simulators.stripe_api.shapes import Hash
-from drivers.simulators.stripe_api.store import Account, Body, Page, Record
+from drivers.simulators.stripe_api.store import Account, Body, Found, Page, Record
 from drivers.simulators.stripe_api.world import World
 
 
@@ -32,7 +32,7 @@ class Call:
     expand: list[str] = field(default_factory=list)
 
 
-Answer = Record | Page | Body
+Answer = Record | Page | Found | Body
 
 
 @dataclass(frozen=True, slots=True)

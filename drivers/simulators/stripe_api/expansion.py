@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from drivers.simulators.stripe_api.calls import Answer
 from drivers.simulators.stripe_api.errors import ApiError
-from drivers.simulators.stripe_api.store import Account, Body, Page, Record
+from drivers.simulators.stripe_api.store import Account, Body, Found, Page, Record
 
 DEPTH_MAX: Final = 4
 EXPANDABLE: Final[Mapping[str, str]] = {
@@ -38,6 +38,14 @@ def render(account: Account, answer: Answer, expand: list[str]) -> Body:
             "object": "list",
             "url": answer.url,
             "has_more": answer.has_more,
+            "data": [record.body for record in answer.records],
+        }
+    elif isinstance(answer, Found):
+        body = {
+            "object": "search_result",
+            "url": answer.url,
+            "has_more": answer.next_page is not None,
+            "next_page": answer.next_page,
             "data": [record.body for record in answer.records],
         }
     else:

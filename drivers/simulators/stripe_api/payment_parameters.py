@@ -150,6 +150,7 @@ INTENT_UPDATE: Final = Hash(
 )
 INTENT_RETRIEVE: Final = Hash({"client_secret": Text(), "expand": EXPAND})
 INTENT_LIST: Final = Hash(PAGED | {"created": CREATED, "customer": Text(), "customer_account": Text()})
+INTENT_SEARCH: Final = Hash({"query*": Text(), "limit": Integer(1, 100), "page": Text(), "expand": EXPAND})
 INTENT_CONFIRM: Final = Hash(
     dict.fromkeys(
         (

@@ -35,3 +35,5 @@ class SimulatorSettings:
     """Whether `final_capture=false` keeps the rest of an authorisation."""
     overcapture: bool = False
     """Whether more than the authorised amount can be captured (plus 50 %, at least 50.00)."""
+    search_lag_s: float = 60.0
+    """Age below which a search does not find an object yet (documented: under a minute, in normal times)."""

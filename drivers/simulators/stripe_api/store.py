@@ -114,6 +114,15 @@ class Page:
     has_more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A search's answer before it is rendered; `next_page` is None on the last page."""
+
+    url: str
+    records: list[Record]
+    next_page: str | None
+
+
 def created_within(params: Body) -> Callable[[Record], bool]:
     """The filter of `created` and `created[gt|gte|lt|lte]`."""
     created = params.get("created")

@@ -96,7 +96,7 @@ def _outermost(node: ast.expr, name: str) -> ast.expr | None:
 
 def check_object(body: dict[str, Any]) -> list[str]:
     """Every disagreement between one of our objects and the package's class for it."""
-    if body.get("object") == "list":
+    if body.get("object") in {"list", "search_result"}:
         return [line for item in body["data"] for line in check_object(item)]
     kind = body["object"]
     path, name = OBJECTS[kind]

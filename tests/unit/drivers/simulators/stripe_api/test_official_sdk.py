@@ -151,6 +151,14 @@ async def test_paging_through_everything(sdk: Sdk) -> None:
     assert [row.id async for row in back.auto_paging_iter()] == [made[4], made[5], made[6]]
 
 
+async def test_searching_through_everything(sdk: Sdk) -> None:
+    made = [(await sdk.intent(metadata={"gateway": "g1"})).id for _ in range(5)]
+    async with sdk.session.post(f"{sdk.url}/_sim/clock", json={"advance": 60}) as reply:
+        assert reply.status == 200
+    page = await sdk.v1.payment_intents.search_async({"query": 'metadata["gateway"]:"g1"', "limit": 2})
+    assert [each.id async for each in page.auto_paging_iter()] == made[::-1]
+
+
 async def test_connection_tokens(sdk: Sdk) -> None:
     reader = await sdk.reader()
     first = await sdk.v1.terminal.connection_tokens.create_async()
