@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import secrets
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,7 @@ from agent.payments.desk import Desk
 from agent.payments.journal import Journal
 from agent.payments.model import ReaderState
 from agent.payments.policy import LanePolicy
+from agent.payments.writer import MakeWriter
 from agent.pos.http import count_readers, make_app
 from agent.pos.limits import Limits, Rate
 from agent.pos.listening import on_tcp, on_unix
@@ -55,7 +57,12 @@ class World:
     exchange: "Exchange | None" = None  # None: a connection pool of our own
     notifier: Notifier | None = None  # None: as systemd told us
     inline_journal: bool = False  # commit on the event loop: virtual time only
+    make_writer: MakeWriter | None = None  # None: a thread, or as `inline_journal` says
+    random: Callable[[int], bytes] = secrets.token_bytes  # makes the ids of sessions
     lane_policy: LanePolicy | None = None  # None: from the settings
+    services: Mapping[str, object] = field(default_factory=dict)  # lent to drivers, besides our own
+    on_tcp: Callable[[web.Application, str, int], AbstractAsyncContextManager[int]] = on_tcp
+    on_unix: Callable[[web.Application, Path], AbstractAsyncContextManager[Path]] = on_unix
 
 
 class Gateway:
@@ -77,10 +84,16 @@ class Gateway:
         if settings.stripe is not None and exchange is not None:
             self._stripe = self._make_stripe(settings.stripe, exchange)
         # Last of what can fail: it takes the lock and starts a thread.
-        self.journal = Journal(settings.journal.path, now=world.now, inline=world.inline_journal)
+        self.journal = Journal(
+            settings.journal.path,
+            now=world.now,
+            inline=world.inline_journal,
+            make_writer=world.make_writer,
+            random=world.random,
+        )
         self.desk = Desk(self.journal, now=world.now)
         self._services = registry.Services(
-            now=world.now, **({} if self._stripe is None else {"stripe": self._stripe})
+            now=world.now, **world.services, **({} if self._stripe is None else {"stripe": self._stripe})
         )
         self.reconciler = self._make_reconciler()
         self._fitting = self._make_fitting()
@@ -293,11 +306,11 @@ class Gateway:
             door = self._settings.doors.http
             if door is not None:
                 self.port = await stack.enter_async_context(
-                    on_tcp(self.make_door(operator=False), door.host, door.port)
+                    self._world.on_tcp(self.make_door(operator=False), door.host, door.port)
                 )
                 log.info("tills are served on %s:%d", door.host, self.port)
             await stack.enter_async_context(
-                on_unix(self.make_door(operator=True), self._settings.control_socket)
+                self._world.on_unix(self.make_door(operator=True), self._settings.control_socket)
             )
             yield
 

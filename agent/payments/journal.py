@@ -6,6 +6,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from agent.payments.errors import JournalError, UnknownSessionError
 from agent.payments.machine import IllegalStepError, advance, begin, fold
 from agent.payments.model import Event, EventKind, Order, Session, SessionQuery, order_facts
 from agent.payments.store import Store
-from agent.payments.writer import GroupWriter, InlineWriter, Pending, Writer
+from agent.payments.writer import GroupWriter, InlineWriter, MakeWriter, Pending, Writer
 from drivers.contract import NOTHING, SessionId
 
 REMEMBERED = 2000
@@ -48,19 +49,17 @@ class Journal:
         *,
         now: Now,
         inline: bool = False,
+        make_writer: MakeWriter | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        """Open the journal (see `Store` for the errors). `inline` is for virtual time."""
+        """Open the journal (see `Store` for the errors). `inline` and `make_writer` are for virtual time."""
         loop = asyncio.get_running_loop()
         self._store = Store(path)
         self._now = now
         self._random = random
         self._chance = b""
-        self._writer: Writer = (
-            InlineWriter(self._store.commit, self._done)
-            if inline
-            else GroupWriter(self._store.commit, self._done, loop)
-        )
+        make_writer = make_writer or (InlineWriter if inline else partial(GroupWriter, loop=loop))
+        self._writer: Writer = make_writer(self._store.commit, self._done)
         self._loop = loop
         self._heads: dict[SessionId, Session] = {}  # as submitted: the next event follows this
         self._known: OrderedDict[SessionId, Session] = OrderedDict()  # as committed: what others may see

@@ -37,6 +37,10 @@ class Writer(Protocol):
         ...
 
 
+MakeWriter = Callable[[Commit, Done], Writer]
+"""Makes the writer of a journal from what it calls."""
+
+
 class GroupWriter:
     """One thread: whatever gathered while the disk was busy goes into the next transaction together."""
 
