@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from drivers.contract import (
@@ -20,6 +20,7 @@ from drivers.contract import (
     ReaderInfo,
     RefusedError,
     Report,
+    Settlement,
     Verdict,
 )
 from drivers.links.memory import MemoryNetwork
@@ -103,7 +104,7 @@ class ZvtReader:
             self._transaction.cancel()
 
     async def inquire(self, request: PaymentRequest) -> Outcome:
-        """What became of it: reconnect, register, wait until idle (06 B0, 05 01), 06 20, compare."""
+        """What became of it: reconnect, register, 05 01, 06 20, compare. PENDING while it is at work."""
         known = settlement.known(request)
         if known is not None:
             return known
@@ -124,7 +125,8 @@ class ZvtReader:
         self._canceled = False
         async with self._lock:
             try:
-                return await settlement.settle(self._terminal, request, decision, report, self._began)
+                outcome = await settlement.settle(self._terminal, request, decision, report, self._began)
+                return _withdrawn(outcome, decision.settlement is Settlement.RELEASE)
             except NotStartedError as error:
                 raise DriverError(str(error), code=error.code) from error
             finally:
@@ -205,7 +207,7 @@ class ZvtReader:
     async def _pay(self, request: PaymentRequest, report: Report) -> Outcome:
         if request.attempts:
             # Sent before: whatever became of it, it is never sent a second time.
-            return await settlement.inquire(self._terminal, request)
+            return _withdrawn(await settlement.end(self._terminal, request), self._canceled)
         await report.progress(Progress.PREPARING)
         try:
             done = await self._send(request, report)
@@ -261,6 +263,13 @@ class ZvtReader:
             capabilities=frozenset(capabilities),
             details={name: value for name, value in details.items() if value},
         )
+
+
+def _withdrawn(outcome: Outcome, wanted: bool) -> Outcome:
+    """What was not booked and was to end is canceled, and has not failed."""
+    if wanted and outcome.verdict is Verdict.FAILED and outcome.code == settlement.NOT_BOOKED:
+        return replace(outcome, verdict=Verdict.CANCELED, code="canceled_by_till")
+    return outcome
 
 
 def make(config: ReaderConfig, services: Mapping[str, object]) -> Driver:

@@ -139,9 +139,8 @@ async def take_mark(terminal: Terminal, conversation: Conversation) -> Mark:
     return mark.with_totals(await totals_of(terminal, conversation))
 
 
-async def look(terminal: Terminal, claim: Claim) -> Found:
-    """Ask what became of a command; waits until the terminal is idle. Raises `DriverError`: ask again."""
-    conversation = await terminal.idle()
+async def look(terminal: Terminal, conversation: Conversation, claim: Claim) -> Found:
+    """Ask a terminal that is idle what became of a command; read-only. Raises `DriverError`: ask again."""
     shown = await last_shown(terminal, conversation)
     if shown.message is not None:
         found = judge(claim, shown.message)

@@ -24,6 +24,7 @@ from drivers.readers.zvt_payment import Command, Done, Transaction, refusal_of
 from drivers.readers.zvt_profiles import Reversals
 from drivers.readers.zvt_receipt import built, facts
 from drivers.readers.zvt_recovery import Finding, Found, look, take_mark
+from drivers.readers.zvt_standing import TerminalBusyError
 from drivers.readers.zvt_terminal import Terminal
 from drivers.zvt import results
 from drivers.zvt.commands.reports import StatusInformation
@@ -34,6 +35,9 @@ NEVER_SENT = Outcome(
     message="No command that moves money was ever sent to the terminal.",
 )
 """An attempt is on disk before anything leaves, so without one nobody can have paid."""
+
+NOT_BOOKED = "not_booked"
+"""Code of a FAILED outcome: it was sent, and the terminal holds nothing of it."""
 
 _ASK_AGAIN = frozenset({results.REVERSAL_IMPOSSIBLE, results.UNKNOWN_COMMAND, results.OTHER_ERROR})
 """Refusals of a reversal after which a refund to the card may still be possible."""
@@ -70,14 +74,42 @@ def _last_operation(request: PaymentRequest) -> str | None:
 
 
 async def inquire(terminal: Terminal, request: PaymentRequest) -> Outcome:
-    """What became of a session; moves nothing. Raises `DriverError` when the terminal cannot be asked."""
+    """What became of a session, by 05 01 and 06 20: neither moves or stops anything.
+
+    PENDING while the terminal is at work. Raises `DriverError` when it cannot be asked.
+    """
     answer = known(request)
     if answer is not None:
         return answer
-    make = _SENT[_last_operation(request) or ""]
-    command = make(terminal.setup, request)
-    found = await look(terminal, command.claim(request))
+    command = _sent_command(terminal, request)
+    try:
+        found = await look(terminal, await terminal.resting(), command.claim(request))
+    except TerminalBusyError as error:
+        message = f"The terminal is still at work, perhaps on this {command.what}: {error}."
+        return Outcome(Verdict.PENDING, code=error.code, message=message)
     return _answer(terminal, request, command, found)
+
+
+async def end(terminal: Terminal, request: PaymentRequest) -> Outcome:
+    """Stop what the terminal works on (06 B0), wait until it rests, and say what became of a session.
+
+    A payment whose register was lost is never paid in order: its result finds nobody who may say yes.
+    """
+    answer = known(request)
+    if answer is not None:
+        return answer
+    command = _sent_command(terminal, request)
+    found = await look(terminal, await terminal.idle(), command.claim(request))
+    return _answer(terminal, request, command, found)
+
+
+def _sent_command(terminal: Terminal, request: PaymentRequest) -> Command:
+    make = _SENT[_last_operation(request) or ""]
+    try:
+        return make(terminal.setup, request)
+    except NotStartedError as error:
+        # It has started: only our settings do not allow it any more.
+        raise DriverError(str(error), code=error.code) from error
 
 
 _SENT: Mapping[str, Callable[[Setup, PaymentRequest], Command]] = {
@@ -97,7 +129,7 @@ def _answer(terminal: Terminal, request: PaymentRequest, command: Command, found
             return refused(found.code, found.message, terminal.setup.profile.charset)
         case Finding.NOTHING:
             message = f"Nothing was booked: {found.reason}."
-            return Outcome(Verdict.FAILED, code="not_booked", message=message)
+            return Outcome(Verdict.FAILED, code=NOT_BOOKED, message=message)
         case Finding.UNKNOWN:
             return Outcome(
                 Verdict.UNKNOWN,
@@ -131,16 +163,14 @@ async def settle(
     terminal: Terminal, request: PaymentRequest, decision: Decision, report: Report, began: Began
 ) -> Outcome:
     """Capture, release or reverse; a repeat first looks whether the last try went through."""
-    if request.kind is Kind.REFUND:
-        return await inquire(terminal, request)
     loose = decision.settlement is Settlement.RELEASE and not _is_held(request)
-    if loose or request.references.get("receipt_no") is None:
+    if request.kind is Kind.REFUND or loose or request.references.get("receipt_no") is None:
         # Nothing is known to be held: what the terminal says of the sale is the answer.
-        return await inquire(terminal, request)
+        return await end(terminal, request)
     command = _settling(terminal, request, decision)
     await report.progress(Progress.CAPTURING if command.operation == orders.CAPTURE else Progress.RELEASING)
     if request.attempts.get(command.operation, 0) and refusal_of(request, command.operation) is None:
-        found = await look(terminal, command.claim(request))
+        found = await look(terminal, await terminal.idle(), command.claim(request))
         if found.finding in {Finding.OURS, Finding.UNKNOWN}:
             return _settled(request, command, _answer(terminal, request, command, found))
     transaction = Transaction(terminal, request, report, command)

@@ -216,6 +216,17 @@ class Terminal:
 
     # -- a terminal that is still at work ---------------------------------------------------------------
 
+    async def resting(self) -> Conversation:
+        """A connection with a terminal that says by 05 01 that it works on nothing; disturbs nothing.
+
+        Raises `TerminalBusyError` when it does, else what `ready` raises.
+        """
+        conversation = await self.ready()
+        standing = await self.standing(conversation)
+        if standing.code in AT_WORK:
+            raise TerminalBusyError(f"{self.setup.name} {standing.text}", code="terminal_busy")
+        return conversation
+
     async def idle(self) -> Conversation:
         """Wait until the terminal has ended what it does, after asking it to stop (06 B0) once.
 
@@ -226,15 +237,9 @@ class Terminal:
         asked_to_stop = False
         while True:
             try:
-                conversation = await self.ready()
-                standing = await self.standing(conversation)
-                if standing.code not in AT_WORK:
-                    return conversation
-                trouble: DriverError = TerminalBusyError(
-                    f"{self.setup.name} {standing.text}", code="terminal_busy"
-                )
+                return await self.resting()
             except (TerminalBusyError, TerminalSilentError, TerminalProtocolError, LinkError) as error:
-                trouble = error
+                trouble: DriverError = error
             if _loop_now() >= ends_at:
                 raise trouble
             if isinstance(trouble, TerminalBusyError) and not asked_to_stop:

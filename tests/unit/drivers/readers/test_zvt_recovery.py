@@ -114,7 +114,8 @@ def test_judgement(given: Claim, shown: Message, finding: Finding) -> None:
 
 
 async def looked(pt: ScriptedPt, given: Claim) -> tuple[Finding, str]:
-    found = await look(pt.driver._terminal, given)
+    known = pt.driver._terminal
+    found = await look(known, await known.resting(), given)
     return found.finding, found.reason
 
 

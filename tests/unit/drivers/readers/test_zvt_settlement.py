@@ -1,5 +1,7 @@
 """Asking, ending what is held, giving back; each of them once, whatever is repeated."""
 
+import asyncio
+
 import pytest
 
 from drivers.contract import (
@@ -15,6 +17,7 @@ from drivers.contract import (
 )
 from drivers.readers.zvt_mark import Before, Mark
 from drivers.readers.zvt_settlement import known, verdict_of
+from drivers.simulators.zvt_terminal.customers import Customer
 from tests.scripted_pt import CUT, DONE, HANG_UP, OK, ScriptedPt, approved, status
 from tests.zvt_store import EPOCH, FakeReport, Session, ZvtStore
 
@@ -277,3 +280,59 @@ async def test_a_refund_that_cannot_be_sent_is_no_start() -> None:
         refund.report.references.update(SOLD)
         with pytest.raises(NotStartedError, match="withdrawn"):
             await pt.driver.pay(refund.request, refund.report)
+
+
+async def left_at_work(store: ZvtStore) -> Session:
+    """A payment whose register has died while the terminal waits for the card."""
+    store.terminal.device.usual = Customer(comes_after_s=None)
+    session = Session()
+    async with asyncio.TaskGroup() as group:
+        sale = group.create_task(store.pay(session))
+        await asyncio.sleep(3)
+        sale.cancel()
+    await store.driver.close()
+    store.driver = store.reader()
+    store.up.clear()
+    return session
+
+
+async def test_a_question_leaves_a_terminal_at_work_alone() -> None:
+    async with ZvtStore() as store:
+        session = await left_at_work(store)
+        for _ in range(3):
+            outcome = await store.driver.inquire(session.request)
+            assert (outcome.verdict, outcome.code) == (Verdict.PENDING, "terminal_busy")
+        assert set(store.up) <= {"0600", "0501", "0620", "8000"}
+        await asyncio.sleep(90)
+        assert (await store.driver.inquire(session.request)).code == "not_booked"
+        assert set(store.up) <= {"0600", "0501", "0620", "8000"}
+
+
+async def test_a_terminal_that_is_busy_with_the_repetition_is_at_work() -> None:
+    async with ScriptedPt({"0620": ["84A000"]}) as pt:
+        assert (await pt.driver.inquire(tried().request)).verdict is Verdict.PENDING
+
+
+async def test_a_release_stops_what_is_at_work() -> None:
+    async with ZvtStore() as store:
+        session = await left_at_work(store)
+        for _ in range(2):
+            outcome = await settled(store, session, RELEASE)
+            assert (outcome.verdict, outcome.code) == (Verdict.CANCELED, "canceled_by_till")
+        assert (store.sent("06b0"), store.sent("0601"), store.money()) == (1, 0, 0)
+        assert (await settled(store, Session(), RELEASE)).code == "never_sent"
+
+
+async def test_what_is_taken_up_again_is_stopped_and_not_sent_again() -> None:
+    async with ZvtStore() as store:
+        session = await left_at_work(store)
+        outcome = await store.pay(session)
+        assert (outcome.verdict, outcome.code) == (Verdict.FAILED, "not_booked")
+        assert (store.sent("06b0"), store.sent("0601"), store.money()) == (1, 0, 0)
+
+
+async def test_settings_that_do_not_fit_any_more_do_not_undo_what_was_sent() -> None:
+    async with ScriptedPt(currency="chf") as pt:
+        with pytest.raises(DriverError) as caught:
+            await pt.driver.pay(tried().request, FakeReport())
+        assert not isinstance(caught.value, NotStartedError)
