@@ -93,7 +93,10 @@ class Gateway:
         )
         self.desk = Desk(self.journal, now=world.now)
         self._services = registry.Services(
-            now=world.now, **world.services, **({} if self._stripe is None else {"stripe": self._stripe})
+            now=world.now,
+            gateway=settings.gateway.name,
+            **world.services,
+            **({} if self._stripe is None else {"stripe": self._stripe}),
         )
         self.reconciler = self._make_reconciler()
         self._fitting = self._make_fitting()

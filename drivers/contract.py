@@ -3,7 +3,7 @@
 The agent calls drivers through this file only; drivers know the agent through this file only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -276,6 +276,57 @@ class Attended(Protocol):
 
     async def check(self) -> None:
         """See that the reader is there, read-only; raises `DriverError` when it is not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One sale in the books of the owner of the truth that carries this gateway's name."""
+
+    session: SessionId
+    verdict: Verdict  # AUTHORIZED: money is held; PENDING: it may still be paid; PAID: money moved
+    money: Money  # held, to be paid, or moved
+    references: Mapping[str, str]
+    made_at: datetime
+    expires_at: datetime | None = None  # when a hold falls away by itself
+
+
+@runtime_checkable
+class Audited(Protocol):
+    """A driver whose books can be read without knowing what to look for: nothing is left over in them."""
+
+    @property
+    def books(self) -> str:
+        """Whose they are: two drivers that say the same word show the same entries; '': there are none."""
+        ...
+
+    async def entries(self, since: datetime) -> Sequence[Entry]:
+        """Every hold, and what was made since then and is payable or paid. Read-only; may lag by minutes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHealth:
+    """How the link to a reader is doing, for tills and for people."""
+
+    up: bool  # there, and the reader has spoken over it
+    for_s: float  # seconds it has been so
+    cause: str = ""  # what began the outage, in words; "" for none: up, or let go on purpose
+    code: str = ""  # the same for machines
+    tries: int = 0  # that failed in this outage
+    losses: int = 0  # lately
+    losses_total: int = 0  # since the driver was made
+    flapping: bool = False  # it comes and goes: cable, power, settings, radio
+    rest_s: float = 0.0  # until trying again by itself is worth while; 0: now
+
+
+@runtime_checkable
+class Linked(Protocol):
+    """A driver that reaches its reader over a link of its own, and says how that is."""
+
+    @property
+    def link_health(self) -> LinkHealth:
+        """How the link is now."""
         ...
 
 

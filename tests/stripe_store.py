@@ -113,9 +113,9 @@ class StripeStore:
         self.reader = await self.stripe.new_reader(country=country)
         return self.driver()
 
-    def driver(self) -> StripeReader:
+    def driver(self, gateway: str = "") -> StripeReader:
         """A driver that knows nothing of what was before, as after a restart."""
-        return StripeReader(self.reader, self.stripe.api, timing=self.timing)
+        return StripeReader(self.reader, self.stripe.api, gateway=gateway, timing=self.timing)
 
     async def customer(self, **wishes: Any) -> None:
         """What the customer will do."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from agent.stripe.client import StripeClient
 from agent.stripe.form import Params, Value
-from agent.stripe.listing import every
+from agent.stripe.listing import every, every_found
 from agent.stripe.objects import PaymentIntent, Refund, parse
 
 _EXPANDED: Final[tuple[str, ...]] = ("latest_charge",)
@@ -58,6 +58,11 @@ class Payments:
             "expand": ["data.latest_charge"],
         }
         return every(self._client, PaymentIntent, _INTENTS, params)
+
+    def search_payment_intents(self, query: str) -> AsyncIterator[PaymentIntent]:
+        """Every PaymentIntent that fits (docs.stripe.com/search); newer than a minute may not be found."""
+        params: Params = {"query": query, "expand": ["data.latest_charge"]}
+        return every_found(self._client, PaymentIntent, _INTENTS + "/search", params)
 
     async def create_refund(
         self,

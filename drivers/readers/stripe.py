@@ -1,13 +1,15 @@
 """The driver of Stripe's smart readers, through Stripe's server-driven API."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import datetime
 
 from drivers.contract import (
     Capability,
     Decision,
     Driver,
     DriverError,
+    Entry,
     Kind,
     NotStartedError,
     Outcome,
@@ -17,8 +19,9 @@ from drivers.contract import (
     RefusedError,
     Report,
 )
-from drivers.readers import stripe_refund, stripe_settlement
+from drivers.readers import stripe_books, stripe_refund, stripe_settlement
 from drivers.readers.stripe_calls import StripeCalls
+from drivers.readers.stripe_outcome import GATEWAY_KEY
 from drivers.readers.stripe_sale import Sale
 from drivers.readers.stripe_schedule import Schedule
 from drivers.readers.stripe_timing import Timing
@@ -50,12 +53,14 @@ class StripeReader:
         reader: str,
         calls: StripeCalls,
         *,
+        gateway: str = "",
         timing: Timing | None = None,
         schedule: Schedule | None = None,
     ) -> None:
-        """`reader` is Stripe's id (tmr_...)."""
+        """`reader` is Stripe's id (tmr_...); `gateway` is written on every PaymentIntent."""
         self._reader = reader
         self._calls = calls
+        self._gateway = gateway
         self._timing = timing or Timing()
         self._schedule = schedule or Schedule()
         self._sale: Sale | None = None
@@ -86,12 +91,22 @@ class StripeReader:
         if request.kind is Kind.REFUND:
             return await stripe_refund.refund(self._calls, request, report)
         sale = self._sale = Sale(
-            self._calls, self._reader, request, report, timing=self._timing, schedule=self._schedule
+            self._calls,
+            self._reader,
+            self._signed(request),
+            report,
+            timing=self._timing,
+            schedule=self._schedule,
         )
         try:
             return await sale.run()
         finally:
             self._sale = None
+
+    def _signed(self, request: PaymentRequest) -> PaymentRequest:
+        if not self._gateway:
+            return request
+        return replace(request, metadata={**request.metadata, GATEWAY_KEY: self._gateway})
 
     async def cancel(self) -> None:
         """Ask the sale under way to end; a refund under way cannot be stopped."""
@@ -124,9 +139,21 @@ class StripeReader:
         except (NotStartedError, RefusedError) as error:
             raise DriverError(str(error), code=error.code) from error
 
+    @property
+    def books(self) -> str:
+        """The account is the same for every reader of a gateway."""
+        return f"stripe {self._gateway}" if self._gateway else ""
+
+    async def entries(self, since: datetime) -> list[Entry]:
+        """What Stripe keeps in this gateway's name; found by search, so it lags by a minute or more."""
+        return await stripe_books.entries(self._calls, self._gateway, since)
+
 
 def make(config: ReaderConfig, services: Mapping[str, object]) -> Driver:
-    """The driver named `stripe`: needs the service `stripe` (a `StripeCalls`) and the option `reader`."""
+    """The driver named `stripe`: needs the service `stripe` (a `StripeCalls`) and the option `reader`.
+
+    The service `gateway`, its name, is used where there is one.
+    """
     calls = services["stripe"]
     if not isinstance(calls, StripeCalls):
         raise StripeOptionsError("the service 'stripe' does not offer the calls of a Stripe client")
@@ -136,4 +163,5 @@ def make(config: ReaderConfig, services: Mapping[str, object]) -> Driver:
     reader = config.options.get("reader", "")
     if not reader:
         raise StripeOptionsError("the option 'reader' (Stripe's reader id, tmr_...) is missing")
-    return StripeReader(reader, calls, timing=Timing.of(config.options))
+    gateway = str(services["gateway"]) if "gateway" in services else ""
+    return StripeReader(reader, calls, gateway=gateway, timing=Timing.of(config.options))

@@ -2,7 +2,7 @@
 
 # ruff: noqa: D102  # the members of the facts are Stripe's own fields and are documented there
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
 Value: TypeAlias = "str | int | bool | Mapping[str, Value] | Sequence[Value] | None"
@@ -73,6 +73,8 @@ class CardFacts(Protocol):
     @property
     def brand(self) -> str: ...
     @property
+    def capture_before(self) -> int | None: ...
+    @property
     def country(self) -> str: ...
     @property
     def exp_month(self) -> int | None: ...
@@ -132,11 +134,15 @@ class IntentFacts(Protocol):
     @property
     def capture_method(self) -> str: ...
     @property
+    def created(self) -> int: ...
+    @property
     def currency(self) -> str: ...
     @property
     def last_payment_error(self) -> ErrorFacts | None: ...
     @property
     def latest_charge(self) -> ChargeFacts | None: ...
+    @property
+    def metadata(self) -> Mapping[str, str]: ...
     @property
     def payment_method_types(self) -> Sequence[str]: ...
 
@@ -224,6 +230,10 @@ class StripeCalls(Protocol):
 
     async def retrieve_payment_intent(self, intent: str) -> IntentFacts:
         """The PaymentIntent as it is now."""
+        ...
+
+    def search_payment_intents(self, query: str) -> AsyncIterator[IntentFacts]:
+        """Every PaymentIntent that a search finds; it lags, so it decides nothing about a sale under way."""
         ...
 
     async def capture_payment_intent(

@@ -8,6 +8,9 @@ from drivers.readers.stripe_calls import ActionFacts, CardFacts, IntentFacts, Re
 SESSION_KEY = "tillgate_session"
 """Metadata that says whose sale a PaymentIntent or a refund is."""
 
+GATEWAY_KEY = "tillgate_gateway"
+"""Metadata that says which gateway made a PaymentIntent, for whoever looks through the account's books."""
+
 BEFORE_THE_KEYS = frozenset({"api_key_refused", "permission_missing", "rate_limit", "lock_timeout"})
 """Refusals made before Stripe looks at the request: they end by themselves or by an admin's hand, and prove
 nothing about an earlier request with the same key."""

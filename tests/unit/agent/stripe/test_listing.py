@@ -2,8 +2,8 @@
 
 from agent.secret import Secret
 from agent.stripe.client import StripeClient
-from agent.stripe.listing import every
-from agent.stripe.objects import Refund
+from agent.stripe.listing import every, every_found
+from agent.stripe.objects import PaymentIntent, Refund
 from tests.fake_exchange import FakeExchange, answer
 
 
@@ -28,3 +28,17 @@ async def test_a_list_that_promises_more_and_gives_nothing_ends() -> None:
     exchange = FakeExchange(answer({"object": "list", "data": [], "has_more": True}))
     assert await ids(exchange) == []
     assert len(exchange.requests) == 1
+
+
+async def test_every_page_of_a_search_is_read() -> None:
+    exchange = FakeExchange(
+        answer({"object": "search_result", "data": [{"id": "pi_3"}, {"id": "pi_2"}], "next_page": "page_2"}),
+        answer({"object": "search_result", "data": [{"id": "pi_1"}], "next_page": None}),
+    )
+    client = StripeClient(exchange, Secret("sk_test_1"))
+    found = every_found(client, PaymentIntent, "/v1/payment_intents/search", {"query": "amount>1"})
+    assert [item.id async for item in found] == ["pi_3", "pi_2", "pi_1"]
+    assert [request.url.partition("?")[2] for request in exchange.requests] == [
+        "query=amount%3E1&limit=100",
+        "query=amount%3E1&limit=100&page=page_2",
+    ]
