@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import Link
+from drivers.contract import Link, LinkError, LinkHealth
 from drivers.links.backoff import Backoff
 from drivers.links.base import Cause, LinkLostError, LinkNotOpenedError
 from drivers.links.memory import MemoryLink, pair
-from drivers.links.reconnect import ABSENT_CAP_S, FLAP_WINDOW_S, STEADY_S, LinkHealth, Reconnector
+from drivers.links.reconnect import ABSENT_CAP_S, FLAP_WINDOW_S, LOSSES_KEPT, STEADY_S, Reconnector
 
 PULLED = LinkLostError("pulled")
 
@@ -152,7 +152,7 @@ async def test_the_first_cause_of_death_is_kept(device: FakeDevice, line: Reconn
         code="link_lost",
         tries=1,
         losses=1,
-        flapping=False,
+        losses_total=1,
     )
 
 
@@ -204,9 +204,7 @@ async def test_a_first_loss_is_mended_at_once_and_flapping_is_slowed_down_and_to
     assert line.health.losses == 7
     await asyncio.sleep(STEADY_S)
     assert said() == ["INFO till 3: steady for 60 s"]
-    assert rounded(line.health) == LinkHealth(
-        up=True, for_s=STEADY_S, cause="", code="", tries=0, losses=0, flapping=False
-    )
+    assert rounded(line.health) == LinkHealth(up=True, for_s=STEADY_S, losses_total=7)
 
 
 async def test_losses_far_apart_are_accidents(line: Reconnector, said: Callable[[], list[str]]) -> None:
@@ -233,3 +231,81 @@ async def test_waiting_can_be_cancelled(device: FakeDevice, line: Reconnector) -
                 await line.wait()
     device.away = None
     assert await line.wait() is line.link
+
+
+@pytest.fixture
+def silent(device: FakeDevice) -> Reconnector:
+    """A line to a device that has to speak before the link counts as up."""
+    return Reconnector("till 3", device.connect, proof=True, random=lambda: 0.0)
+
+
+async def test_a_port_that_can_be_opened_proves_nothing(
+    device: FakeDevice, silent: Reconnector, said: Callable[[], list[str]]
+) -> None:
+    for _ in range(8):
+        link = await silent.wait()
+        assert not silent.health.up
+        await silent.drop(link, LinkError("the terminal said nothing"))
+    assert not silent.health.flapping, "a terminal that is switched off does not flap"
+    assert (silent.health.losses, silent.health.tries) == (0, 8)
+    assert said() == ["WARNING till 3: no link: the terminal said nothing"]
+    pauses = [round(b - a - 0.01, 6) for a, b in zip(device.tried_at, device.tried_at[1:], strict=False)]
+    assert pauses == [0.5, 1, 2, 4, 8, 16, 30]
+    link = await silent.wait()
+    silent.answered(link)
+    silent.answered(link)
+    health = silent.health
+    assert health.up
+    assert said()[0].startswith("INFO till 3: back after")
+
+
+async def test_only_the_link_that_is_there_can_be_proven(silent: Reconnector) -> None:
+    old = await silent.open()
+    await silent.drop(old)
+    silent.answered(old)
+    new = await silent.open()
+    silent.answered(old)
+    before = silent.health
+    silent.answered(new)
+    after = silent.health
+    assert (before.up, after.up, after.cause) == (False, True, "")
+
+
+async def test_a_link_that_was_away_for_long_does_not_flap_any_more(
+    device: FakeDevice, line: Reconnector, said: Callable[[], list[str]]
+) -> None:
+    for _ in range(4):
+        await line.drop(await line.wait(), PULLED)
+    before = line.health
+    device.away = Cause.ABSENT
+    said()
+    await asyncio.sleep(FLAP_WINDOW_S + 1)
+    after = line.health
+    assert (before.flapping, after.flapping, after.rest_s) == (True, False, 0)
+    device.away = None
+    link = await line.open()
+    assert [each.split(" after")[0] for each in said()] == ["INFO till 3: back"]
+    await line.drop(link, PULLED)
+    assert said() == ["WARNING till 3: link lost: pulled"], "a new story, told from its beginning"
+    assert not line.health.flapping
+
+
+async def test_links_that_served_are_forgiven_what_went_before(device: FakeDevice, line: Reconnector) -> None:
+    device.away = Cause.REFUSED
+    for _ in range(6):
+        with pytest.raises(LinkNotOpenedError):
+            await line.open()
+    assert line.health.rest_s == pytest.approx(16)
+    device.away = None
+    await line.drop(await line.open())
+    device.away = Cause.REFUSED
+    with pytest.raises(LinkNotOpenedError):
+        await line.open()
+    assert line.health.rest_s == pytest.approx(0.5)
+
+
+async def test_losses_are_kept_within_bounds(line: Reconnector) -> None:
+    for _ in range(LOSSES_KEPT + 5):
+        await line.drop(await line.open(), PULLED)
+    assert line.health.losses <= LOSSES_KEPT
+    assert line.health.losses_total == LOSSES_KEPT + 5
