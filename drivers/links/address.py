@@ -1,5 +1,6 @@
 """Where a link leads, as people write it: `serial:///dev/...?baudrate=9600`, `tcp://HOST:PORT`, and so on."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
@@ -7,6 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+
+from drivers.links.ble_profiles import PROFILES, uuid_of
 
 
 class AddressError(ValueError):
@@ -135,6 +138,61 @@ class Rfc2217Address:
         return f"{self.scheme}://{authority(self.host, self.port)}{_query(self)}"
 
 
+def _device(text: str) -> str:
+    return text.upper() if _BLE_ADDRESS.fullmatch(text) else text
+
+
+def _truth(text: str) -> bool:
+    if text not in {"yes", "no"}:
+        raise ValueError("is yes or no")
+    return text == "yes"
+
+
+_BLE_ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+
+
+@dataclass(frozen=True, slots=True)
+class BleAddress:
+    """A Bluetooth LE device, by address or by the name it advertises, and how it carries bytes.
+
+    `profile` names one of `ble_profiles.PROFILES`; `service`, `write` and `notify` change a UUID of it.
+    `adapter` is hci0, hci1, ... or the adapter's own address; "" is the first that is on. `response` says
+    whether writes are confirmed: "auto" where the device can. `chunk` is the longest write in bytes.
+    """
+
+    device: str
+    profile: str = "nus"
+    service: str = ""
+    write: str = ""
+    notify: str = ""
+    adapter: str = ""
+    pair: bool = False
+    response: str = "auto"
+    chunk: int = 244
+
+    scheme: ClassVar[str] = "ble"
+    keys: ClassVar[Mapping[str, Reader]] = MappingProxyType(
+        {
+            "profile": _one_of(*PROFILES),
+            "service": uuid_of,
+            "write": uuid_of,
+            "notify": uuid_of,
+            "adapter": _device,
+            "pair": _truth,
+            "response": _one_of("auto", "yes", "no"),
+            "chunk": _whole(20, 512),
+        }
+    )
+
+    @property
+    def named(self) -> bool:
+        """Whether `device` is a name; names are not unique, addresses are."""
+        return _BLE_ADDRESS.fullmatch(self.device) is None
+
+    def __str__(self) -> str:
+        return f"ble://{quote(self.device, safe=':' if not self.named else '')}{_query(self)}"
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryAddress:
     """Somebody who listens in the same process under a name."""
@@ -148,7 +206,7 @@ class MemoryAddress:
         return f"memory://{quote(self.name, safe='')}"
 
 
-Address: TypeAlias = SerialAddress | TcpAddress | TlsAddress | Rfc2217Address | MemoryAddress
+Address: TypeAlias = SerialAddress | TcpAddress | TlsAddress | Rfc2217Address | BleAddress | MemoryAddress
 
 
 def parse_address(text: str, *, default_port: int | None = None) -> Address:
@@ -160,13 +218,16 @@ def parse_address(text: str, *, default_port: int | None = None) -> Address:
         raise AddressError(f"{text!r} has no scheme{_likely(text)}")
     try:
         parts = urlsplit(text)
-        port = parts.port
+        # what looks like a port in AA:BB:CC:DD:EE:FF is the end of a Bluetooth address
+        port = parts.port if parts.scheme != "ble" else None
     except ValueError as error:
         raise AddressError(f"{text!r} is no address: {error}") from None
     if parts.fragment or parts.username is not None:
         raise AddressError(f"{text!r}: neither #... nor USER@ has a meaning here (write # as %23)")
     if parts.scheme == "serial":
         return _serial(text, parts)
+    if parts.scheme == "ble":
+        return _ble(text, parts)
     if parts.scheme == "memory":
         return _memory(text, parts)
     kind = _NETWORK.get(parts.scheme)
@@ -179,7 +240,7 @@ _NETWORK: Mapping[str, type[TcpAddress | TlsAddress | Rfc2217Address]] = Mapping
     {kind.scheme: kind for kind in (TcpAddress, TlsAddress, Rfc2217Address)}
 )
 
-SCHEMES: tuple[str, ...] = ("serial", *_NETWORK, "memory")
+SCHEMES: tuple[str, ...] = ("serial", *_NETWORK, "ble", "memory")
 """Every scheme that `parse_address` knows."""
 
 
@@ -190,6 +251,12 @@ def _serial(text: str, parts: SplitResult) -> SerialAddress:
     if len(path) < 2 or path.endswith("/"):
         raise AddressError(f"{text!r} names no port, as in serial:///dev/serial/by-id/usb-...")
     return SerialAddress(path, **_options(SerialAddress.keys, text, parts))
+
+
+def _ble(text: str, parts: SplitResult) -> BleAddress:
+    if not parts.netloc or parts.path not in ("", "/"):
+        raise AddressError(f"{text!r} names no device, as in ble://AA:BB:CC:DD:EE:FF or ble://NAME")
+    return BleAddress(_device(unquote(parts.netloc)), **_options(BleAddress.keys, text, parts))
 
 
 def _memory(text: str, parts: SplitResult) -> MemoryAddress:
@@ -263,5 +330,11 @@ def _query(address: Address) -> str:
         for field in fields(address)
         if field.default is not MISSING and getattr(address, field.name) != field.default
     }
-    told = {key: f"{value:g}" if isinstance(value, float) else value for key, value in said.items()}
-    return f"?{urlencode(told, safe='/')}" if told else ""
+    told = {key: _told(value) for key, value in said.items()}
+    return f"?{urlencode(told, safe='/:')}" if told else ""
+
+
+def _told(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else value

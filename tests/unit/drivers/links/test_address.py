@@ -79,7 +79,7 @@ def test_a_default_port_stands_in() -> None:
         ("terminal", "as in serial:///dev/ttyUSB0 or tcp://"),
         ("terminal:", "as in serial:///dev/ttyUSB0 or tcp://"),
         ("serail:///dev/ttyUSB0", "unknown scheme 'serail'; did you mean 'serial'?"),
-        ("http://x", "unknown scheme 'http' (there are: serial, tcp, tls, rfc2217, memory)"),
+        ("http://x", "unknown scheme 'http' (there are: serial, tcp, tls, rfc2217, ble, memory)"),
         ("serial://dev/ttyUSB0", "three slashes: serial:///dev/ttyUSB0"),
         ("serial:///", "names no port"),
         ("serial://", "names no port"),
