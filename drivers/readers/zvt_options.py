@@ -7,12 +7,15 @@ from string import hexdigits
 from typing import Any
 
 from drivers.contract import ReaderConfig
-from drivers.links.address import Address, Rfc2217Address, SerialAddress, parse_address
+from drivers.links.address import Address, BleAddress, Rfc2217Address, SerialAddress, parse_address
 from drivers.readers.zvt_profiles import PROFILES, STANDARD, Habit, Profile, Reversals
 from drivers.readers.zvt_timing import Timing
 from drivers.zvt.charset import Charset
 from drivers.zvt.config import Config
 from drivers.zvt.currency import EURO, NUMBERS
+
+SERIAL, BARE = "serial", "bare"
+"""Values of the option `framing`."""
 
 
 class ZvtOptionsError(ValueError):
@@ -29,11 +32,17 @@ class Setup:
     password: str = field(repr=False)
     currency: int = EURO
     timing: Timing = field(default_factory=Timing)
+    framing: str = ""
 
     @property
     def framed(self) -> bool:
-        """Whether messages travel in serial frames (PA00P016 3.1) instead of bare."""
-        return isinstance(self.address, SerialAddress | Rfc2217Address)
+        """Whether messages travel in serial frames (PA00P016 3.1) instead of bare.
+
+        Unless `framing` says so: as the kind of link has it; a Bluetooth bridge carries a serial line.
+        """
+        if self.framing:
+            return self.framing == SERIAL
+        return isinstance(self.address, SerialAddress | Rfc2217Address | BleAddress)
 
 
 def _flag(text: str) -> bool:
@@ -100,7 +109,7 @@ _READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
 """Options that change one thing of the profile: its field, and how the text is read."""
 
 _KNOWN = frozenset(
-    {"link", "profile", "password", "currency", *_READERS, *(each.name for each in fields(Timing))}
+    {"link", "profile", "password", "currency", "framing", *_READERS, *(each.name for each in fields(Timing))}
 )
 
 
@@ -114,7 +123,8 @@ def setup_of(config: ReaderConfig) -> Setup:
         raise ZvtOptionsError(f"unknown options: {', '.join(unknown)}{hint}")
     if not options.get("link"):
         raise ZvtOptionsError(
-            "the option 'link' is missing: serial:///dev/..., tcp://HOST, tls://HOST or rfc2217://HOST:PORT"
+            "the option 'link' is missing: serial:///dev/..., tcp://HOST, tls://HOST, rfc2217://HOST:PORT or "
+            "ble://ADDRESS"
         )
     profile = _profile(options)
     timing = Timing.of(options)
@@ -125,7 +135,15 @@ def setup_of(config: ReaderConfig) -> Setup:
         password=_password_of(options, profile),
         currency=_currency(options.get("currency", "eur")),
         timing=timing,
+        framing=_framing(options),
     )
+
+
+def _framing(options: Mapping[str, str]) -> str:
+    framing = options.get("framing", "")
+    if framing not in {"", SERIAL, BARE}:
+        raise ZvtOptionsError(f"framing is {SERIAL} or {BARE}, not {framing!r}")
+    return framing
 
 
 def _profile(options: Mapping[str, str]) -> Profile:

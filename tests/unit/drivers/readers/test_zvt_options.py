@@ -47,6 +47,15 @@ def test_serial_settings_come_from_the_address_before_the_profile() -> None:
     assert setup("rfc2217://192.0.2.7:4000").framed
 
 
+def test_a_bluetooth_bridge_carries_serial_frames_unless_told_otherwise() -> None:
+    bridge = "ble://AA:BB:CC:DD:EE:FF"
+    assert setup(bridge).framed
+    assert not setup(bridge, framing="bare").framed
+    assert setup("tcp://192.0.2.7", framing="serial").framed
+    with pytest.raises(ZvtOptionsError, match="framing is serial or bare, not 'dle'"):
+        setup(bridge, framing="dle")
+
+
 def test_each_habit_can_be_overridden() -> None:
     made = setup(
         config="BA",
