@@ -24,8 +24,9 @@ from agent.payments.desk import Desk
 from agent.payments.journal import Journal
 from agent.payments.model import ReaderState
 from agent.payments.policy import LanePolicy
+from agent.payments.sweeper import Sweeper
 from agent.payments.writer import MakeWriter
-from agent.pos.http import count_readers, make_app
+from agent.pos.http import count_readers, link_losses, link_states, make_app
 from agent.pos.limits import Limits, Rate
 from agent.pos.listening import on_tcp, on_unix
 from agent.pos.metrics import Metrics
@@ -222,6 +223,7 @@ class Gateway:
             f"{reader.name} is {reader.state} ({reader.why})"
             for reader in readers
             if reader.state in {ReaderState.OFFLINE, ReaderState.IN_DOUBT, ReaderState.CONNECTING}
+            or (reader.link is not None and reader.link.flapping)
         )
         listed = [{"name": each.name, "state": each.state.value, "why": each.why} for each in readers]
         return Finding(problem, {**states, "list": listed})
@@ -243,6 +245,24 @@ class Gateway:
             "Sessions in the journal by state.",
             lambda: {(state,): float(count) for state, count in self.desk.totals().items()},
             ("state",),
+        )
+        metrics.gauge(
+            "tillgate_reader_link",
+            "1 for the state that each reader's link is in.",
+            lambda: link_states(self.desk),
+            ("reader", "state"),
+        )
+        metrics.gauge(
+            "tillgate_reader_link_losses_total",
+            "How often each reader's link was lost.",
+            lambda: link_losses(self.desk),
+            ("reader",),
+            grows=True,
+        )
+        metrics.gauge(
+            "tillgate_books_quarrels",
+            "Sales about which the provider's books and the journal differ; each needs a person.",
+            lambda: {(): float(len(self.sweeper.last.quarrels))},
         )
         metrics.gauge(
             "tillgate_loop_lag_seconds",

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
@@ -56,6 +56,10 @@ class Reader(Protocol):
 
     def show(self, state: ReaderState, why: str) -> None:
         """Say how it stands."""
+        ...
+
+    def patience(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        """At most so many seconds for what is inside, less when the device is to be looked at now."""
         ...
 
 
@@ -305,9 +309,8 @@ class Course:
         }
         checked = await self._journal.record(session.id, EventKind.CHECKED, facts)
         self._show_doubt(session, message)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(delay_s):
-                await self._journal.changed(session.id, checked.seq)
+        async with self._reader.patience(delay_s):
+            await self._journal.changed(session.id, checked.seq)
 
 
 _AFTER_A_HOLD = frozenset({Verdict.PAID, Verdict.AUTHORIZED, Verdict.RELEASED})

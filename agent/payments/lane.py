@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 from agent.payments.course import Course
 from agent.payments.errors import JournalError
@@ -18,6 +19,8 @@ from drivers.contract import (
     Decision,
     Driver,
     DriverError,
+    Linked,
+    LinkHealth,
     NotStartedError,
     ReaderConfig,
     ReaderInfo,
@@ -62,6 +65,8 @@ class Lane:
         self._early: list[Session] = []  # offered before the lane ran
         self._mine: set[SessionId] = set()
         self._wanted = asyncio.Event()
+        self._waits: set[asyncio.Timeout] = set()
+        self._looked = False
         self._freed = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._current: SessionId | None = None
@@ -81,21 +86,36 @@ class Lane:
         return self._config
 
     @property
+    def driver(self) -> Driver:
+        """For what needs no turn at the reader: its books, and settling what was left over in them."""
+        return self._driver
+
+    @property
     def status(self) -> ReaderStatus:
         """How the reader stands now."""
-        info = self._info
+        info, link = self._info, self.link
+        why = self._why
+        if link is not None and link.flapping:
+            why = "; ".join(each for each in (why, _flaps(link)) if each)
         return ReaderStatus(
             name=self._config.name,
             driver=self._config.driver,
             location=self._location,
             state=self._state,
             since_at=self._since_at,
-            why=self._why,
+            why=why,
             capabilities=info.capabilities if info else frozenset(),
             session=self._current,
             device_type=info.device_type if info else "",
             serial_number=info.serial_number if info else "",
+            link=link,
+            link_since_at=None if link is None else self._now() - timedelta(seconds=link.for_s),
         )
+
+    @property
+    def link(self) -> LinkHealth | None:
+        """How its link is; None for a driver that has none of its own."""
+        return self._driver.link_health if isinstance(self._driver, Linked) else None
 
     @property
     def busy(self) -> bool:
@@ -156,6 +176,28 @@ class Lane:
     def lost(self) -> None:
         """Something went wrong with the reader: it must be reached anew before it serves again."""
         self._reached = False
+
+    @asynccontextmanager
+    async def patience(self, seconds: float) -> AsyncIterator[None]:
+        """At most so many seconds for what is inside; `look` ends it at once. Never raises for its end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0 if self._looked else seconds) as wait:
+                self._looked = False
+                self._waits.add(wait)
+                try:
+                    yield
+                finally:
+                    self._waits.discard(wait)
+
+    def look(self) -> None:
+        """Something about the device has changed, such as its cable: look at it now and not in its turn.
+
+        What is under way with it is left alone; the next wait after it is none.
+        """
+        self._looked = not self._waits
+        for wait in self._waits:
+            if not wait.expired():
+                wait.reschedule(asyncio.get_running_loop().time())
 
     def let_go(self) -> None:
         """A session that was being opened is there, or will not be."""
@@ -245,9 +287,9 @@ class Lane:
         """The session whose turn it is; None: meanwhile the reader was found to be gone."""
         driver = self._driver
         while isinstance(driver, Attended):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(driver.check_every_s):
-                    return await self._queue.get()
+            turn = await self._turn(driver.check_every_s)
+            if turn is not None:
+                return turn
             try:
                 await driver.check()
             except DriverError as error:
@@ -257,22 +299,35 @@ class Lane:
                 return None
         return await self._queue.get()
 
+    async def _turn(self, seconds: float) -> SessionId | None:
+        """The session whose turn it is; None after so many seconds, or when the reader is to be looked at."""
+        served: list[SessionId] = []
+        async with self.patience(seconds):
+            served.append(await self._queue.get())
+        return served[0] if served else None
+
     async def _keep_reaching(self) -> None:
         """Try to reach the reader until it answers or a session wants it now."""
         self._wanted.clear()
         while not self._reached and self._queue.empty():
-            if self._misses:
-                await self._pause(self._policy.reach.delay_s(self._misses - 1, self._chance))
+            await self._pause(self._rest_s())
             if self._queue.empty():
                 try:
                     await self.reach()
                 except DriverError as error:
                     self.show(ReaderState.OFFLINE, str(error))
 
+    def _rest_s(self) -> float:
+        """How long not to try: what makes the link knows best how it is; what is behind it, we count."""
+        link = self.link
+        if link is not None and not link.up and link.cause:
+            return link.rest_s
+        return self._policy.reach.delay_s(self._misses - 1, self._chance) if self._misses else 0.0
+
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when somebody wants the reader."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+        if seconds > 0:
+            async with self.patience(seconds):
                 await self._wanted.wait()
 
     def _course(self, session: SessionId) -> Course:
@@ -316,3 +371,7 @@ class Lane:
             return
         if outcome.verdict.final:
             await self._journal.record(session.id, EventKind.TIDIED, outcome_facts(outcome))
+
+
+def _flaps(link: LinkHealth) -> str:
+    return f"its link comes and goes ({link.losses} losses lately): look at cable, power and settings"

@@ -14,6 +14,7 @@ from drivers.contract import (
     Capture,
     Card,
     Kind,
+    LinkHealth,
     Money,
     Outcome,
     PaymentRequest,
@@ -221,6 +222,24 @@ class ReaderState(StrEnum):
     OFFLINE = "offline"  # was reached once, cannot be now
 
 
+class LinkState(StrEnum):
+    """How the link to a reader stands."""
+
+    UP = "up"
+    IDLE = "idle"  # let go on purpose: made when it is needed
+    DOWN = "down"
+    FLAPPING = "flapping"  # it comes and goes
+
+    @classmethod
+    def of(cls, link: LinkHealth) -> "LinkState":
+        """The one word for it."""
+        if link.flapping:
+            return cls.FLAPPING
+        if link.up:
+            return cls.UP
+        return cls.DOWN if link.cause else cls.IDLE
+
+
 @dataclass(frozen=True, slots=True)
 class ReaderStatus:
     """One reader as the gateway sees it now, and why."""
@@ -235,6 +254,8 @@ class ReaderStatus:
     session: SessionId | None = None
     device_type: str = ""
     serial_number: str = ""
+    link: LinkHealth | None = None  # None: its driver has no link of its own
+    link_since_at: datetime | None = None
 
 
 def order_facts(

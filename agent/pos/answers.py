@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.payments.model import EventKind, ReaderState, State
+from agent.payments.model import EventKind, LinkState, ReaderState, State
 from agent.pos.errors import ErrorType
 from drivers.contract import Capability, Capture, Kind, Progress
 
@@ -86,6 +86,17 @@ class SessionListShape(_Shape):
     has_more: bool
 
 
+class LinkShape(_Shape):
+    """How the link to a reader is."""
+
+    state: Annotated[LinkState, Field(description="idle: not needed now. flapping: it comes and goes.")]
+    since_at: datetime
+    why: Annotated[str, Field(description="What began the outage; empty when there is none.")]
+    code: str
+    losses: Annotated[int, Field(ge=0, description="In the last five minutes.")]
+    losses_total: Annotated[int, Field(ge=0, description="Since the gateway took the reader into service.")]
+
+
 class ReaderShape(_Shape):
     """One reader as the gateway sees it now."""
 
@@ -99,6 +110,9 @@ class ReaderShape(_Shape):
     session: Annotated[str | None, Field(description="The session that holds the reader.")]
     device_type: str
     serial_number: str
+    link: Annotated[
+        LinkShape | None, Field(description="null: the reader is not reached over a link of ours.")
+    ]
 
 
 class ReaderListShape(_Shape):

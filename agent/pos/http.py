@@ -13,7 +13,7 @@ from enum import Enum, auto
 from aiohttp import hdrs, web
 
 from agent.payments.errors import PaymentsError
-from agent.payments.model import ReaderState, TillName
+from agent.payments.model import LinkState, ReaderState, TillName
 from agent.pos.bodies import ConnectionTokenBody, LookBody, parse
 from agent.pos.caller import THE_OPERATOR, Caller, identify
 from agent.pos.errors import ErrorType, PosError, TooManyRequestsError, refusal, unexpected
@@ -112,6 +112,24 @@ def count_readers(desk: Desk) -> Mapping[Labels, float]:
     """How many readers are in each state: what the gauge of readers reads."""
     states = Counter(reader.state for reader in desk.readers())
     return {(state.value,): states[state] for state in ReaderState}
+
+
+def link_states(desk: Desk) -> Mapping[Labels, float]:
+    """1 for the state that each reader's link is in: what the gauge of links reads."""
+    return {
+        (reader.name, LinkState.of(reader.link).value): 1.0
+        for reader in desk.readers()
+        if reader.link is not None
+    }
+
+
+def link_losses(desk: Desk) -> Mapping[Labels, float]:
+    """How often each reader's link was lost."""
+    return {
+        (reader.name,): float(reader.link.losses_total)
+        for reader in desk.readers()
+        if reader.link is not None
+    }
 
 
 class _Door:

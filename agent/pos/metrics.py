@@ -47,12 +47,19 @@ class Counter:
 
 
 class Gauge:
-    """Numbers that are read when somebody asks."""
+    """Numbers that are read when somebody asks; `grows` for those that only do, and so are counters."""
 
     def __init__(
-        self, name: str, about: str, read: Callable[[], Mapping[Labels, float]], labels: Labels = ()
+        self,
+        name: str,
+        about: str,
+        read: Callable[[], Mapping[Labels, float]],
+        labels: Labels = (),
+        *,
+        grows: bool = False,
     ) -> None:
         self._name = name
+        self._type = "counter" if grows else "gauge"
         self._about = about
         self._read = read
         self._labels = labels
@@ -60,7 +67,7 @@ class Gauge:
     def lines(self) -> Iterable[str]:
         """The gauge as text."""
         yield f"# HELP {self._name} {self._about}"
-        yield f"# TYPE {self._name} gauge"
+        yield f"# TYPE {self._name} {self._type}"
         for values, number in sorted(self._read().items()):
             yield _sample(self._name, self._labels, values, number)
 
@@ -105,10 +112,16 @@ class Metrics:
         self._added: list[Gauge | Histogram] = []
 
     def gauge(
-        self, name: str, about: str, read: Callable[[], Mapping[Labels, float]], labels: Labels = ()
+        self,
+        name: str,
+        about: str,
+        read: Callable[[], Mapping[Labels, float]],
+        labels: Labels = (),
+        *,
+        grows: bool = False,
     ) -> None:
         """Add numbers that are read at each scrape, by label values in the order of `labels`."""
-        self._added.append(Gauge(name, about, read, labels))
+        self._added.append(Gauge(name, about, read, labels, grows=grows))
 
     def histogram(self, name: str, about: str) -> Histogram:
         """Add durations of something that should take milliseconds; whoever does it calls `observe`."""

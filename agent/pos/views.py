@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.payments.model import Event, ReaderStatus, Session, State
+from agent.payments.model import Event, LinkState, ReaderStatus, Session, State
 from drivers.contract import Card
 
 _CARD_FIELDS = tuple(Card.__dataclass_fields__)
@@ -113,6 +113,21 @@ def reader_view(reader: ReaderStatus) -> dict[str, Any]:
         "session": reader.session,
         "device_type": reader.device_type,
         "serial_number": reader.serial_number,
+        "link": _link(reader),
+    }
+
+
+def _link(reader: ReaderStatus) -> dict[str, Any] | None:
+    link = reader.link
+    if link is None:
+        return None
+    return {
+        "state": LinkState.of(link).value,
+        "since_at": moment(reader.link_since_at or reader.since_at),
+        "why": link.cause,
+        "code": link.code,
+        "losses": link.losses,
+        "losses_total": link.losses_total,
     }
 
 

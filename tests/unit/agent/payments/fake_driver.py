@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -185,6 +186,12 @@ class FakeReader:
 
     def show(self, state: ReaderState, why: str) -> None:
         self.shown.append((state, why))
+
+    @asynccontextmanager
+    async def patience(self, seconds: float) -> AsyncIterator[None]:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                yield
 
 
 class TroubledWriter:

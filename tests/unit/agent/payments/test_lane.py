@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from drivers.contract import (
     Capture,
     DriverError,
     LinkError,
+    LinkHealth,
     NotStartedError,
     Outcome,
     PaymentRequest,
@@ -37,6 +39,7 @@ from tests.unit.agent.payments.fake_driver import (
     doubtful,
     held,
     make_lane,
+    now,
     open_journal,
     seconds,
     started,
@@ -132,6 +135,90 @@ async def test_a_reader_is_looked_at_while_nobody_pays(journal: Journal) -> None
         await until(journal, session, State.PAID)
         await asyncio.sleep(61)
         assert driver.count("check") == 3
+
+
+async def test_what_changed_is_looked_at_at_once(journal: Journal) -> None:
+    driver = AttendedDriver()
+    driver.trouble = (LinkError("unplugged"),)
+    driver.opens.extend([0.0, *[LinkError("still unplugged")] * 9])
+    lane = make_lane(journal, driver)
+    async with running(lane):
+        lane.look()
+        await asyncio.sleep(0.01)
+        assert (state(lane), lane.status.why) == (ReaderState.OFFLINE, "still unplugged")
+        await asyncio.sleep(50)
+        driver.opens.clear()
+        lane.look()
+        await asyncio.sleep(0.01)
+        assert state(lane) is ReaderState.READY, "plugged in again, and not waited for"
+        assert driver.count("check") == 1
+
+
+async def test_what_changes_while_it_is_being_looked_at_is_not_missed(journal: Journal) -> None:
+    driver = FakeDriver()
+    driver.opens.extend([5.0, LinkError("too early"), 0.0])
+    lane = make_lane(journal, driver)
+    async with running(lane):
+        lane.look()
+        await asyncio.sleep(5.1)
+        assert state(lane) is ReaderState.READY
+
+
+async def test_a_look_leaves_a_sale_alone_and_wakes_a_doubt(journal: Journal) -> None:
+    driver = FakeDriver(capabilities=ON_THE_DEVICE)
+    lane = make_lane(journal, driver)
+
+    async def loses_its_line(request: PaymentRequest, report: Report) -> Outcome:
+        await asyncio.sleep(2)
+        raise LOST
+
+    async with running(lane):
+        driver.pays.append(loses_its_line)
+        session = await journal.open_session(order())
+        lane.offer(session)
+        await until(journal, session, State.IN_FLIGHT)
+        await asyncio.sleep(1)
+        lane.look()
+        await asyncio.sleep(0.5)
+        assert state(lane) is ReaderState.BUSY
+        driver.inquiries.extend([LOST] * 8)
+        await asyncio.sleep(40)
+        assert state(lane) is ReaderState.IN_DOUBT
+        driver.inquiries.clear()
+        driver.inquiries.append(PAID)
+        lane.look()
+        await asyncio.sleep(0.01)
+        assert journal.session(session.id).state is State.PAID
+
+
+class LinkedDriver(FakeDriver):
+    """Says how its link is."""
+
+    link_health = LinkHealth(up=True, for_s=5.0)
+
+
+async def test_the_link_s_own_policy_says_when_it_is_tried_again(journal: Journal) -> None:
+    driver = LinkedDriver()
+    driver.opens.extend([LinkError("no line")] * 3)
+    driver.link_health = LinkHealth(up=False, for_s=1.0, cause="pulled", rest_s=7.0)
+    lane = make_lane(journal, driver)
+    async with running(lane):
+        await asyncio.sleep(30)
+    assert [at for name, at in driver.calls if name == "open"] == [7, 14, 21, 28]
+
+
+async def test_a_link_that_comes_and_goes_is_shown(journal: Journal) -> None:
+    driver = LinkedDriver()
+    lane = make_lane(journal, driver)
+    assert make_lane(journal, FakeDriver()).status.link is None
+    async with running(lane):
+        assert (lane.status.why, lane.status.link) == ("", driver.link_health)
+        assert lane.status.link_since_at == now() - timedelta(seconds=5)
+        driver.link_health = LinkHealth(up=True, for_s=1.0, losses=4, losses_total=9, flapping=True)
+        assert state(lane) is ReaderState.READY
+        assert (
+            lane.status.why == "its link comes and goes (4 losses lately): look at cable, power and settings"
+        )
 
 
 async def test_a_reader_that_never_answers_is_given_up_in_time(journal: Journal) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -10,10 +11,11 @@ import pytest
 from agent.payments.errors import JournalError, StoppingError
 from agent.payments.model import EventKind
 from agent.pos import http
-from agent.pos.http import count_readers, make_app
+from agent.pos.http import count_readers, link_losses, link_states, make_app
 from agent.pos.limits import Limits, Rate
 from agent.pos.listening import on_tcp
 from agent.pos.metrics import Metrics
+from drivers.contract import LinkHealth
 from tests.unit.agent.pos.conftest import SALE, Door
 from tests.unit.agent.pos.fake_desk import FakeDesk
 
@@ -312,6 +314,15 @@ async def test_the_status_page_is_for_everybody(door: Door) -> None:
 async def test_readers_are_counted_by_state() -> None:
     assert count_readers(FakeDesk())[("ready",)] == 1
     assert count_readers(FakeDesk())[("offline",)] == 0
+
+
+async def test_links_are_counted_where_readers_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = FakeDesk()
+    assert (link_states(desk), link_losses(desk)) == ({}, {})
+    link = LinkHealth(up=False, for_s=1.0, cause="pulled", losses_total=3)
+    monkeypatch.setattr(desk, "readers", lambda: [replace(desk.reader("till-1"), link=link)])
+    assert link_states(desk) == {("till-1", "down"): 1.0}
+    assert link_losses(desk) == {("till-1",): 3.0}
 
 
 async def test_a_till_that_hangs_up_does_not_stop_what_it_asked_for(

@@ -15,6 +15,12 @@ def test_counters() -> None:
     ]
 
 
+def test_a_gauge_that_only_grows_is_a_counter() -> None:
+    gauge = Gauge("losses_total", "Losses.", lambda: {(): 2}, grows=True)
+
+    assert list(gauge.lines())[1:] == ["# TYPE losses_total counter", "losses_total 2"]
+
+
 def test_gauges_are_read_when_asked() -> None:
     values: dict[Labels, float] = {("ready",): 2.0}
     gauge = Gauge("readers", "Readers.", lambda: values, ("state",))

@@ -1,6 +1,7 @@
 """Sessions as tills see them: complete, and honest about doubt."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from agent.payments.model import EventKind, Order, PosKey, TillName
 from agent.pos.answers import EventShape, ReaderShape, SessionShape
 from agent.pos.views import event_view, moment, reader_view, session_view, settled, to_json
-from drivers.contract import Money, SessionId
+from drivers.contract import LinkHealth, Money, SessionId
 from tests.unit.agent.pos.fake_desk import READER, FakeDesk
 
 
@@ -175,6 +176,25 @@ async def test_events_and_readers(desk: FakeDesk) -> None:
     assert (event["seq"], event["kind"], event["facts"]["amount"]) == (1, "opened", 1250)
     EventShape.model_validate_json(to_json(event))
     ReaderShape.model_validate_json(to_json(reader_view(desk.reader("till-1"))))
+
+
+@pytest.mark.parametrize(
+    ("link", "word"),
+    [
+        (LinkHealth(up=True, for_s=3.0, losses_total=1), "up"),
+        (LinkHealth(up=False, for_s=3.0), "idle"),
+        (LinkHealth(up=False, for_s=3.0, cause="pulled", code="link_lost", losses=1, losses_total=1), "down"),
+        (LinkHealth(up=True, for_s=3.0, losses=3, losses_total=3, flapping=True), "flapping"),
+    ],
+)
+def test_a_reader_s_link(desk: FakeDesk, link: LinkHealth, word: str) -> None:
+    reader = replace(desk.reader("till-1"), link=link)
+    view = reader_view(replace(reader, link_since_at=reader.since_at + timedelta(seconds=5)))
+
+    ReaderShape.model_validate_json(to_json(view))
+    assert view["link"]["state"] == word
+    assert (view["link"]["why"], view["link"]["losses"]) == (link.cause, link.losses)
+    assert view["link"]["since_at"] > reader_view(reader)["link"]["since_at"] == view["since_at"]
 
 
 def test_times_are_utc_with_milliseconds() -> None:
