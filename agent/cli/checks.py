@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -164,16 +165,25 @@ def file_system(directory: Path, mounts: Path) -> str:
     return kind
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """The journal, for looking only; raises `sqlite3.Error`."""
+    # Without a log the file is complete by itself, and opening it so leaves nothing behind.
+    log = path.with_name(path.name + "-wal")
+    mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+    connection = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
 def check_journal(path: Path, newest: int) -> Check:
     """The journal's schema, and what waits in it. Reads only; `newest` is the schema we know."""
     if not path.exists():
         return ok("journal", f"{path} is not there yet; the daemon makes it")
-    # Without a log the file is complete by itself, and opening it so leaves nothing behind.
-    log = path.with_name(path.name + "-wal")
-    mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
     try:
-        connection = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True)
-        try:
+        with reading(path) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > newest:
                 return problem(
@@ -182,8 +192,6 @@ def check_journal(path: Path, newest: int) -> Check:
                     "install the newer version again; nothing was changed",
                 )
             states = dict(connection.execute("SELECT state, COUNT(*) FROM session GROUP BY state"))
-        finally:
-            connection.close()
     except sqlite3.Error as error:
         return problem(
             "journal",

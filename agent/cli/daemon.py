@@ -36,6 +36,10 @@ class NoAnswerError(AwayError):
     """The daemon did not answer; whether it did what was asked is not known."""
 
 
+class StoppingError(AwayError):
+    """The daemon is still there and about to end."""
+
+
 class Daemon(Protocol):
     """What the verbs ask of the daemon; every call raises a `CommandError` that says what to do."""
 
@@ -144,5 +148,5 @@ def _read(status: int, raw: bytes, what: str) -> Document:
         return document
     told = document["error"]
     if told.get("code") == STOPPING:
-        raise AwayError(str(told.get("message", "")))
+        raise StoppingError(str(told.get("message", "")))
     raise RefusedError(str(told.get("message", "")), code=str(told.get("code", "")), status=status)

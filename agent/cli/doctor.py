@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from agent.cli import checks, daemon
+from agent.cli import checks, daemon, probe
 from agent.cli.checks import Check, Result, ok, problem, warning
-from agent.cli.daemon import AwayError
+from agent.cli.daemon import AwayError, NoAnswerError, StoppingError
 from agent.cli.errors import FAILED, CommandError
 from agent.cli.options import Format, current
 from agent.cli.output import OutputOption, cell, chosen, print_data
@@ -71,7 +71,7 @@ async def _examine(say: Steps) -> list[Check]:
         if key.result is not Result.PROBLEM:
             say(f"asking {settings.stripe.base_url}")
             found += await check_stripe(settings)
-    say("asking the daemon")
+    say("asking the daemon, or the readers if none runs")
     return found + await check_daemon(settings)
 
 
@@ -143,13 +143,16 @@ def _skew(date: str, now: datetime) -> Check:
 
 
 async def check_daemon(settings: Settings) -> list[Check]:
-    """The running daemon's own health, and each reader that cannot be used."""
+    """The running daemon's health, and how each reader is; without it the readers are called from here."""
     try:
         async with daemon.connect(settings) as connected:
             health = await connected.get("/v1/health")
             readers = (await connected.get("/v1/readers"))["data"]
-    except AwayError as error:
+    except (NoAnswerError, StoppingError) as error:
         return [warning("daemon", str(error.args[0]), error.fix or "`systemctl status tillgate`")]
+    except AwayError as error:
+        away = warning("daemon", str(error.args[0]), error.fix or "`systemctl status tillgate`")
+        return [away, *await probe.check_readers(settings)]
     except CommandError as error:
         return [problem("daemon", str(error.args[0]), error.fix or "`journalctl -u tillgate`")]
     status = str(health.get("status"))
@@ -163,7 +166,6 @@ async def check_daemon(settings: Settings) -> list[Check]:
 
 
 _READER_FIXES: Mapping[str, str] = {
-    "offline": "look at its power and network; `tillgate reader show NAME` tells since when",
     "connecting": "give it a moment; then look at its power and network",
     "in_doubt": "a sale is being settled; `tillgate sessions --state in_doubt`",
 }
@@ -185,7 +187,8 @@ def _check_readers(readers: list[dict[str, Any]]) -> Iterator[Check]:
         elif state in {"ready", "busy"}:
             yield ok(name, told)
         elif state == "offline":
-            yield problem(name, told, _READER_FIXES[state])
+            cause, fix = probe.cause_and_fix(told)
+            yield problem(name, cause, f"{fix}; `tillgate reader show {each['name']}` tells since when")
         else:
             yield warning(name, told, _READER_FIXES.get(state, "`tillgate reader show NAME`"))
     if not readers:

@@ -11,7 +11,7 @@ from drivers.contract import DriverError, Link, LinkError
 from drivers.readers.zvt_timing import Timing
 from drivers.readers.zvt_wire import Wire, make_wire
 from drivers.zvt import results
-from drivers.zvt.apdu import Apdu
+from drivers.zvt.apdu import UNKNOWN, Apdu
 from drivers.zvt.commands import answers
 from drivers.zvt.commands.reports import StatusInformation
 from drivers.zvt.ecr import (
@@ -27,11 +27,15 @@ from drivers.zvt.ecr import (
     Told,
 )
 from drivers.zvt.errors import ForeignProtocolError, RemoteProtocolError
+from drivers.zvt.foreign import show
 from drivers.zvt.message import Message
 from drivers.zvt.statuses import NEVER_TIMES_OUT
 from drivers.zvt.turns import Repeated, Stray, Topic, Wait
 
 log = logging.getLogger(__name__)
+
+NOT_ZVT = "not_zvt"
+"""The code of a `TerminalProtocolError` about a peer that speaks something else."""
 
 _T = TypeVar("_T")
 
@@ -188,8 +192,7 @@ class Conversation:
             if wake < late:
                 return []
             raise TerminalSilentError(
-                f"the terminal did not answer ({self._dialogue.state}); is it switched on, is this its port, "
-                "and is ZVT enabled?",
+                f"the terminal did not answer ({self._dialogue.state}); {self._wire.advice}",
                 code="terminal_silent",
             ) from None
         if apdus:
@@ -201,7 +204,7 @@ class Conversation:
         try:
             return await action
         except ForeignProtocolError as error:
-            raise TerminalProtocolError(str(error), code="not_zvt") from error
+            raise TerminalProtocolError(_told(error), code=NOT_ZVT) from error
         except RemoteProtocolError as error:
             text = f"the terminal said nonsense: {error}"
             raise TerminalProtocolError(text, code="zvt_malformed") from error
@@ -255,6 +258,15 @@ class Conversation:
                 longest if waiting.minutes == NEVER_TIMES_OUT else min(longest, 60.0 * waiting.minutes)
             )
         return _now() + self._timing.t3_s
+
+
+def _told(stranger: ForeignProtocolError) -> str:
+    """Who is there instead of a terminal, and what to do."""
+    if stranger.protocol == UNKNOWN:
+        return (
+            f"no ZVT terminal answers there, but something that says {show(stranger.head)}; {stranger.remedy}"
+        )
+    return f"no ZVT terminal answers there, but {stranger.protocol}; {stranger.remedy}"
 
 
 def _now() -> float:

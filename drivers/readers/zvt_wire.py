@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import deque
-from typing import Protocol, assert_never
+from contextlib import suppress
+from typing import NoReturn, Protocol, assert_never
 
 from drivers.contract import Link
-from drivers.links.base import LinkLostError
+from drivers.links.base import Cause, LinkLostError
 from drivers.readers.zvt_timing import Timing
-from drivers.zvt.apdu import Apdu, ApduReader, parse_apdu
+from drivers.zvt.apdu import UNKNOWN, Apdu, ApduReader, foreign, parse_apdu
 from drivers.zvt.errors import ForeignProtocolError
-from drivers.zvt.foreign import recognise
+from drivers.zvt.foreign import HEAD_BYTES, recognise, show
+from drivers.zvt.serial_frame import ACK
 from drivers.zvt.serial_link import (
     Confirmed,
     Delivered,
@@ -25,8 +27,16 @@ from drivers.zvt.serial_link import (
 )
 
 NEVER = float("inf")
-NOISE_KEPT = 64
-"""Bytes outside of frames that are kept to tell what else speaks there."""
+
+GREETING_S = 0.5
+"""How long the rest of a stranger's first words is waited for: slow lines bring them byte by byte."""
+
+ECR17_BYTES = 3
+
+
+WORDLESS = (
+    "; it said nothing before: does another register use it, and is this the port of its ZVT interface?"
+)
 
 
 class Wire(Protocol):
@@ -51,6 +61,11 @@ class Wire(Protocol):
         """Wait until the peer has what was sent, as far as the line can say so."""
         ...
 
+    @property
+    def advice(self) -> str:
+        """What to look at when the peer stays silent."""
+        ...
+
 
 class Ear:
     """Waits for bytes of a link until a time, or until it is interrupted."""
@@ -59,6 +74,7 @@ class Ear:
         self._link = link
         self._timeout: asyncio.Timeout | None = None
         self._interrupted = False
+        self.heard = False
 
     async def listen(self, until: float) -> bytes | None:
         """Bytes; None when interrupted; raises `TimeoutError` and `LinkLostError`."""
@@ -75,6 +91,7 @@ class Ear:
             self._timeout = None
         if not data:
             raise LinkLostError("the terminal closed the connection")
+        self.heard = True
         return data
 
     def _was_interrupted(self) -> bool:
@@ -112,12 +129,20 @@ class BareWire:
             try:
                 data = await self._ear.listen(late)
             except TimeoutError:
+                self._name_stranger()
                 if late < until:
                     raise LinkLostError("the terminal began a message and did not end it in time") from None
                 raise
+            except LinkLostError as error:
+                self._name_stranger()
+                if self._ear.heard or error.cause is not Cause.LOST:
+                    raise
+                raise LinkLostError(f"{error}{WORDLESS}") from error
             if data is None:
                 return []
-            apdus, self._foreign = self._reader.drain(data)
+            apdus, stranger = self._reader.drain(data)
+            if stranger is not None:
+                self._foreign = await self._heard_out(stranger)
             if apdus or self._begun is None:
                 self._begun = _now()
             if not self._reader.pending:
@@ -132,6 +157,27 @@ class BareWire:
     async def flush(self) -> None:
         """TCP says nothing of the peer; what it has is shown by what it says next."""
 
+    @property
+    def advice(self) -> str:
+        """What is mostly wrong."""
+        return "is it switched on, is this its port, and is ZVT enabled?"
+
+    async def _heard_out(self, stranger: ForeignProtocolError) -> ForeignProtocolError:
+        """The same with a name, when the rest of its greeting gives it one."""
+        head, until = stranger.head, _now() + GREETING_S
+        with suppress(LinkLostError, TimeoutError):
+            while stranger.protocol == UNKNOWN and len(head) < HEAD_BYTES:
+                head += await self._ear.listen(until) or b""
+                stranger = foreign(head, stranger.position)
+        return stranger
+
+    def _name_stranger(self) -> None:
+        """Raise the better error when what began like a message is another protocol's answer."""
+        head = self._reader.pending[:ECR17_BYTES]
+        stranger = recognise(head)
+        if stranger is not None:
+            raise ForeignProtocolError(stranger.name, 0, remedy=stranger.remedy, head=head) from None
+
 
 class FramedWire:
     """Messages in serial frames, acknowledged and repeated (PA00P016 3)."""
@@ -144,7 +190,8 @@ class FramedWire:
         self._timers: dict[Timer, float] = {}
         self._outbox: deque[bytes] = deque()
         self._inbox: list[Apdu] = []
-        self._noise = b""
+        self._heard = b""
+        self._understood = False
 
     async def send(self, apdu: bytes) -> None:
         """Send a frame as soon as the one before is confirmed."""
@@ -179,6 +226,7 @@ class FramedWire:
             return True
         if data is None:
             return False
+        self._heard = (self._heard + data)[:HEAD_BYTES]
         await self._carry_out(self._serial.feed(data))
         await self._send_next()
         return True
@@ -205,22 +253,35 @@ class FramedWire:
                 case Stop(timer):
                     self._timers.pop(timer, None)
                 case Delivered(apdu):
+                    self._understood = True
                     self._inbox.append(parse_apdu(apdu))
                 case Failed(_, reason):
-                    self._name_stranger()
-                    raise LinkLostError(f"the serial line failed: {reason}")
-                case Noise(raw):
-                    self._noise = (self._noise + raw)[:NOISE_KEPT]
-                case Confirmed() | Repeated():
+                    self._give_up(reason)
+                case Noise() | Confirmed() | Repeated():
                     pass
                 case _:
                     assert_never(step)
 
+    def _give_up(self, reason: str) -> NoReturn:
+        self._name_stranger()
+        if self._understood:
+            raise LinkLostError(f"the serial line failed: {reason}")
+        raise LinkLostError(f"no ZVT terminal answers on the serial line ({reason}); {self.advice}")
+
+    @property
+    def advice(self) -> str:
+        """What is mostly wrong, by what was heard."""
+        if self._understood or not self._heard.strip(ACK):
+            return "is it switched on, is its cable in this port, and is ZVT enabled?"
+        return (
+            f"what came is {show(self._heard)}: do baud rate, parity and stop bits fit, and is ZVT enabled?"
+        )
+
     def _name_stranger(self) -> None:
         """Raise the better error when what was heard instead of frames is another protocol."""
-        stranger = recognise(self._noise)
+        stranger = None if self._understood else recognise(self._heard, framed=True)
         if stranger is not None:
-            raise ForeignProtocolError(stranger, 0)
+            raise ForeignProtocolError(stranger.name, 0, remedy=stranger.remedy, head=self._heard)
 
 
 def make_wire(link: Link, timing: Timing, *, framed: bool) -> Wire:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from drivers.zvt.errors import DecodeError, ForeignProtocolError, IncompleteError, LocalProtocolError
-from drivers.zvt.foreign import recognise
+from drivers.zvt.foreign import HEAD_BYTES, UNKNOWN_REMEDY, recognise
 
 SHORT_LENGTH_MAX = 0xFE
 """FF in the length byte announces two more length bytes, low byte first."""
@@ -17,6 +17,9 @@ APDU_MAX = HEADER_LONG + DATA_MAX
 
 CLASSES = frozenset({0x04, 0x05, 0x06, 0x08, 0x0F, 0x80, 0x84})
 """First bytes a ZVT message can have (PA00P015 chapters 2 and 3; 0F is the makers' own)."""
+
+UNKNOWN = "unknown"
+"""The protocol of a stranger without a name."""
 
 CLASSES_EXPECTED = "a class byte 04, 05, 06, 08, 0F, 80 or 84"
 
@@ -93,11 +96,17 @@ def parse_apdu(data: bytes) -> Apdu:
 
 def foreign(data: bytes | bytearray, position: int) -> ForeignProtocolError:
     """The error for bytes that do not begin a ZVT message, with the other protocol's name if we know it."""
-    protocol = recognise(data)
-    if protocol is not None:
-        return ForeignProtocolError(protocol, position)
-    first = f"{data[0]:02X}"
-    return ForeignProtocolError("unknown", position, f"not ZVT: no message begins with byte {first}")
+    head = bytes(data[:HEAD_BYTES])
+    stranger = recognise(head)
+    if stranger is not None:
+        return ForeignProtocolError(stranger.name, position, remedy=stranger.remedy, head=head)
+    return ForeignProtocolError(
+        UNKNOWN,
+        position,
+        reason=f"not ZVT: no message begins with byte {data[0]:02X}",
+        remedy=UNKNOWN_REMEDY,
+        head=head,
+    )
 
 
 class ApduReader:

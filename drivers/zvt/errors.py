@@ -34,9 +34,16 @@ class IncompleteError(DecodeError):
 
 
 class ForeignProtocolError(DecodeError):
-    """The peer does not speak ZVT; `protocol` names what it does speak, where that is known."""
+    """The peer does not speak ZVT; `protocol` names what it does speak, `remedy` what to do about it.
 
-    def __init__(self, protocol: str, position: int, reason: str = "") -> None:
+    `head` holds the first bytes that are no ZVT, a few of them.
+    """
+
+    def __init__(
+        self, protocol: str, position: int, *, reason: str = "", remedy: str = "", head: bytes = b""
+    ) -> None:
         """Name the protocol in the reason, so that a person can fix the cabling or the port."""
         super().__init__(reason or f"not ZVT: this is {protocol}", position, "a ZVT class byte")
         self.protocol = protocol
+        self.remedy = remedy
+        self.head = head

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from agent import cli
-from agent.cli import doctor
+from agent.cli import doctor, probe
 from agent.cli.checks import Check, Result
-from agent.cli.daemon import AwayError, NoAnswerError, RefusedError
+from agent.cli.daemon import AwayError, NoAnswerError, RefusedError, StoppingError
 from agent.fleet.fitting import UNFIT
 from agent.fleet.roster import NOT_REGISTERED
 from agent.settings import Settings, load
@@ -171,6 +171,24 @@ async def test_a_daemon_that_does_not_answer(
     assert found.fix
 
 
+async def test_without_a_daemon_the_readers_are_called(
+    daemon: FakeDaemon, gateway: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def called(settings: Settings) -> list[Check]:
+        return [Check("reader a", Result.OK, settings.gateway.name)]
+
+    monkeypatch.setattr(probe, "check_readers", called)
+    for error in (
+        NoAnswerError("cut"),
+        StoppingError("shutting down"),
+        RefusedError("no", code="x", status=500),
+    ):
+        daemon.expect("GET /v1/health", error)
+        assert list(results(await daemons(gateway))) == ["daemon"]
+    daemon.expect("GET /v1/health", AwayError("the daemon does not run", fix="start it"))
+    assert results(await daemons(gateway)) == {"daemon": "warning", "reader a": "ok"}
+
+
 async def test_a_daemon_in_bad_health(daemon: FakeDaemon, gateway: Path) -> None:
     daemon.expect(
         "GET /v1/health", {"status": "failing", "version": "1", "uptime_s": 2, "problems": ["journal: x"]}
@@ -183,7 +201,7 @@ async def test_a_daemon_in_bad_health(daemon: FakeDaemon, gateway: Path) -> None
 
 async def test_readers_that_cannot_be_used(daemon: FakeDaemon, gateway: Path) -> None:
     rows: list[dict[str, Any]] = [
-        {"name": "a", "state": "offline", "why": "no answer"},
+        {"name": "a", "state": "offline", "why": "no answer; is it on?"},
         {"name": "b", "state": "in_doubt", "why": ""},
         {"name": "c", "state": "busy"},
         {"name": "d", "state": "sleeping"},
@@ -197,6 +215,7 @@ async def test_readers_that_cannot_be_used(daemon: FakeDaemon, gateway: Path) ->
         "reader d": "warning",
     }
     assert found[1].found == "offline: no answer"
+    assert found[1].fix == "is it on?; `tillgate reader show a` tells since when"
 
 
 async def test_a_reader_without_a_driver_is_told_as_what_it_is(daemon: FakeDaemon, gateway: Path) -> None:

@@ -174,6 +174,110 @@ async def test_a_stranger_on_the_serial_line_is_named() -> None:
         await wire.flush()
 
 
+async def test_a_stranger_who_says_no_to_frames_is_named_at_once() -> None:
+    wire, pt = framed()
+    await wire.send(OK)
+    for _ in range(3):
+        await pt.send(b"\x15\x03\x69")
+    with pytest.raises(ForeignProtocolError, match="an ECR17 terminal"):
+        await wire.flush()
+    assert now() == 0
+
+
+async def test_a_terminal_that_was_understood_is_no_stranger() -> None:
+    wire, pt = framed()
+    await pt.send(encode_frame(DONE))
+    assert await wire.receive(NEVER) == [Apdu(0x060F)]
+    await wire.send(OK)
+    for _ in range(3):
+        await pt.send(b"\x15\x03\x69")
+    with pytest.raises(LinkLostError, match="the serial line failed: no ACK"):
+        await wire.flush()
+
+
+async def test_bytes_without_frames_ask_for_the_settings_of_the_port() -> None:
+    wire, pt = framed()
+    await wire.send(OK)
+    await pt.send(b"\x00\xf8")
+    with pytest.raises(LinkLostError, match=r"\(no ACK.*; what came is 00 F8: do baud rate"):
+        await wire.flush()
+
+
+async def test_nothing_at_all_asks_for_cable_and_power() -> None:
+    wire, _ = framed()
+    await wire.send(OK)
+    with pytest.raises(LinkLostError, match="is it switched on, is its cable in this port"):
+        await wire.flush()
+
+
+async def test_a_stranger_is_heard_out() -> None:
+    wire, pt = bare()
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(_stranger(wire), name="receive")
+        for byte in b"\x15\x03\x69":
+            await pt.send(bytes((byte,)))
+            await asyncio.sleep(0.1)
+    assert waiting.result().protocol == "an ECR17 terminal"
+    assert now() == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("ending", ["silence", "close", "interrupted", "much"])
+async def test_a_stranger_without_a_name_shows_what_it_said(ending: str) -> None:
+    wire, pt = bare()
+    await pt.send(b"Guten")
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(_stranger(wire), name="receive")
+        await asyncio.sleep(0.1)
+        await pt.send(b" Tag" * (20 if ending == "much" else 1))
+        await asyncio.sleep(0.1)
+        if ending == "close":
+            await pt.close()
+        if ending == "interrupted":
+            wire.interrupt()
+    error = waiting.result()
+    assert error.protocol == "unknown"
+    assert error.head.startswith(b"Guten Tag")
+    assert "is ZVT enabled" in error.remedy
+    assert now() <= 0.5
+
+
+async def _stranger(wire: Wire) -> ForeignProtocolError:
+    with pytest.raises(ForeignProtocolError) as caught:
+        await wire.receive(NEVER)
+    return caught.value
+
+
+@pytest.mark.parametrize("ending", ["silence", "dribble", "close"])
+async def test_an_answer_that_could_begin_a_message_is_looked_at_again(ending: str) -> None:
+    wire, pt = bare()
+    await pt.send(b"\x06\x03\x7a")
+    if ending == "close":
+        await pt.close()
+    with pytest.raises(ForeignProtocolError, match="an ECR17 terminal"):
+        await wire.receive(NEVER if ending == "dribble" else now() + 2)
+
+
+async def test_who_hangs_up_before_a_word_may_be_somebody_elses() -> None:
+    wire, pt = bare()
+    await pt.close()
+    with pytest.raises(LinkLostError, match="closed the connection; it said nothing before"):
+        await wire.receive(NEVER)
+    wire, pt = bare()
+    await pt.send(OK)
+    await wire.receive(NEVER)
+    await pt.close()
+    with pytest.raises(LinkLostError, match=r"closed the connection$"):
+        await wire.receive(NEVER)
+
+
+async def test_a_link_that_we_closed_is_not_explained() -> None:
+    ours, _ = pair()
+    wire = make_wire(ours, TIMING, framed=False)
+    await ours.close()
+    with pytest.raises(LinkLostError, match=r"was closed by us$"):
+        await wire.receive(NEVER)
+
+
 async def test_noise_alone_is_silence() -> None:
     wire, pt = framed()
     await pt.send(b"\x00\x01")
