@@ -175,6 +175,11 @@ class Journal:
         name = self._store.by_pos_key(till, pos_key)
         return None if name is None else self.session(name)
 
+    def by_reference(self, name: str, value: str) -> Session | None:
+        """The session that a PaymentIntent, a charge or a refund belongs to, if any."""
+        found = self._store.by_reference(name, value)
+        return None if found is None else self.session(found)
+
     def find(self, query: SessionQuery, till: str | None) -> list[Session]:
         """Sessions that match, newest first."""
         return [self.session(name) for name in self._store.find(query, till)]

@@ -18,6 +18,18 @@ class LanePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepPolicy:
+    """When the books of the provider are swept, and what is old enough for it, in seconds."""
+
+    first_after_s: float = 120.0  # after the start: lanes settle what an earlier life left first
+    interval_s: float = 3600.0
+    look_back_s: float = 3 * 86_400.0  # how old what is payable or paid may be; holds are seen at any age
+    young_s: float = 900.0  # a sale younger than this may still be on its way into the journal
+    unknown_s: float = 86_400.0  # before something that the journal does not know is let go
+    before_expiry_s: float = 6 * 3600.0  # a hold that nobody captured is let go so long before it expires
+
+
+@dataclass(frozen=True, slots=True)
 class DeskPolicy:
     """How patient the desk is, in seconds."""
 

@@ -242,6 +242,14 @@ class Store:
         found = self._ids("SELECT id FROM session WHERE till = ? AND pos_key = ?", (till, pos_key))
         return found[0] if found else None
 
+    def by_reference(self, name: str, value: str) -> SessionId | None:
+        """The session that owns a reference now; of those that name one thing in the whole world only."""
+        found = self._ids(
+            "SELECT id FROM session WHERE no = (SELECT session FROM reference WHERE name = ? AND value = ?)",
+            (name, value),
+        )
+        return found[0] if found else None
+
     def find(self, query: SessionQuery, till: str | None) -> list[SessionId]:
         """Ids that match, newest first: in the order of opening, whatever the clock said."""
         terms: list[tuple[str, Any]] = [

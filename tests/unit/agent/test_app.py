@@ -14,6 +14,7 @@ from agent.app import Gateway, World, serve
 from agent.payments.journal import Journal
 from agent.payments.model import SessionQuery, State
 from agent.payments.policy import LanePolicy
+from agent.payments.sweeper import Swept
 from agent.pos.listening import ListenError
 from agent.pos.tokens import TokenIssueError
 from agent.settings import DoorsSettings, PaymentsSettings, SecretError, Settings, load
@@ -89,6 +90,19 @@ def test_health_and_metrics_tell_how_the_parts_are() -> None:
         assert "tillgate_loop_lag_seconds" in metrics
         assert 'tillgate_sessions{state="' in metrics
         assert shop.gateway._status_line() == "1 of 1 readers ready"
+
+    in_a_shop(play)
+
+
+def test_books_that_differ_are_told_without_telling_whose_money_it_is() -> None:
+    async def play(shop: Shop) -> None:
+        await shop.until("/v1/health", lambda each: each["status"] == "ok")
+        shop.gateway.sweeper.last = Swept(seen=2, quarrels=("session ses_1: paid 1200 eur",))
+        health = await shop.call("GET", "/v1/health")
+        assert (health.status, health.body["status"]) == (200, "degraded")
+        assert health.body["books"]["quarrels"] == 1
+        assert "ses_1" not in str(health.body)
+        assert "tillgate_books_quarrels 1" in shop.gateway._metrics.render().decode()
 
     in_a_shop(play)
 

@@ -205,6 +205,17 @@ class TestReading:
         assert journal.by_pos_key("till-1", "k1") is None
         session = await start(journal)
         assert journal.by_pos_key("till-1", "k1") == session
+        assert journal.by_reference("payment_intent", "pi_1") is None
+
+    async def test_a_reference_leads_to_the_session_that_owns_it_now(self, journal: Journal) -> None:
+        declined = await start(journal)
+        facts = {**DECLINED, "references": {"payment_intent": "pi_1"}}
+        declined = await journal.record(declined.id, EventKind.CONCLUDED, facts)
+        assert journal.by_reference("payment_intent", "pi_1") == declined
+        retried = await journal.open_session(
+            order("k2", retry_of=declined.id), references={"payment_intent": "pi_1"}
+        )
+        assert journal.by_reference("payment_intent", "pi_1") == retried
 
     async def test_what_was_forgotten_is_read_again(
         self, journal: Journal, monkeypatch: pytest.MonkeyPatch
