@@ -6,9 +6,9 @@ They are cut out of the plan for the whole fleet, so that a reader done by hand 
 from dataclasses import replace
 
 from agent.cli.errors import CommandError
-from agent.fleet.actions import Action, Plan, Verb
+from agent.fleet.actions import Action, Change, Plan, Verb
 from agent.fleet.matching import STRIPE, match
-from agent.fleet.model import DesiredReader, DesiredState, Kind, ObservedState
+from agent.fleet.model import CLAIM_KEY, DesiredReader, DesiredState, Fields, Kind, ObservedState
 from agent.fleet.plan import plan
 
 
@@ -64,6 +64,25 @@ def replace_device(desired: DesiredState, observed: ObservedState, name: str, co
     note = f"the device that is replaced, serial number {old.serial_number or 'unknown'}"
     removal = Action(Verb.REMOVE, Kind.READER, name, old.id, note=note, place=reader.place)
     return replace(made, actions=(*made.actions, removal) if made.actions else ())
+
+
+def claim(desired: DesiredState, observed: ObservedState, name: str, gateway: str) -> Plan:
+    """Write on a reader that this gateway serves it, whoever did before; an empty plan if it does."""
+    reader = declared_reader(desired, name)
+    live = match(desired, observed).readers.get(name)
+    if live is None:
+        raise CommandError(
+            f"no reader {name} is in the account that could be claimed",
+            fix=f"`tillgate reader register {name}`",
+        )
+    owner = live.metadata.get(CLAIM_KEY)
+    if owner == gateway:
+        return Plan()
+    change = Change(f"metadata.{CLAIM_KEY}", owner, gateway)
+    params: Fields = {("metadata", CLAIM_KEY): gateway}
+    note = "it must not sell on it any more" if owner else ""
+    action = Action(Verb.UPDATE, Kind.READER, name, live.id, (change,), params, note=note, place=reader.place)
+    return Plan((action,))
 
 
 def _alone(desired: DesiredState, observed: ObservedState, reader: DesiredReader) -> Plan:

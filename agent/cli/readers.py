@@ -46,11 +46,14 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command("readers")(readers)
-    one = typer.Typer(no_args_is_help=True, help="Show one reader; register, move or replace its device.")
+    one = typer.Typer(
+        no_args_is_help=True, help="Show one reader; register, move, replace or claim its device."
+    )
     one.command("show")(show)
     one.command("register")(register_reader)
     one.command("move")(move)
     one.command("replace")(replace)
+    one.command("claim")(claim)
     app.add_typer(one, name="reader")
 
 
@@ -98,6 +101,15 @@ def replace(name: Name, code: Code, yes: Yes = False, output: OutputOption = Non
     )
     if reader.serial_number:
         _remind(reader, "`spec.serial_number` to the new device's", "or the next apply looks for the old one")
+
+
+def claim(name: Name, yes: Yes = False, output: OutputOption = None) -> None:
+    """Take a reader over from another gateway, which must have stopped: each reader is served by one."""
+    from agent.cli import devices
+    from agent.settings import load
+
+    gateway = load(current().config).gateway.name
+    _change(name, lambda desired, observed: devices.claim(desired, observed, name, gateway), output, yes=yes)
 
 
 def _change(name: str, cut: "Cut", output: Format | None, *, yes: bool) -> "DesiredReader":

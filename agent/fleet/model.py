@@ -19,6 +19,9 @@ NAME_KEY: Final = "tillgate_name"
 CODE_KEY: Final = "tillgate_code"
 """The metadata key that remembers (as a hash) with which code a reader was registered: codes work once."""
 
+CLAIM_KEY: Final = "tillgate_gateway"
+"""The metadata key by which a gateway says that it serves a reader. Drivers write it; no plan hangs on it."""
+
 Place: TypeAlias = tuple[str, int, int]
 """File, line, column (from 1) where something was declared."""
 NOWHERE: Final[Place] = ("", 0, 0)
@@ -224,6 +227,10 @@ class ObservedReader:
         return self.metadata.get(NAME_KEY, "")
 
 
+def _unclaimed(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in metadata.items() if key != CLAIM_KEY}
+
+
 @dataclass(frozen=True, slots=True)
 class ObservedState:
     """What is in the account; `files` gives the file name behind each file id that is in use."""
@@ -242,7 +249,7 @@ class ObservedState:
                 for x in self.locations
             ),
             sorted(
-                [r.id, r.serial_number, r.label, r.location_id, sorted(r.metadata.items())]
+                [r.id, r.serial_number, r.label, r.location_id, sorted(_unclaimed(r.metadata).items())]
                 for r in self.readers
             ),
             sorted(self.files.items()),

@@ -9,6 +9,7 @@ from typing import Final
 from agent.fleet.actions import Action, Change, Obstacle, Plan, Unmanaged, Verb
 from agent.fleet.matching import STRIPE, Matches, match
 from agent.fleet.model import (
+    CLAIM_KEY,
     CODE_KEY,
     NAME_KEY,
     NO_FIELDS,
@@ -260,7 +261,10 @@ class _Draft:
                 "reader show one (Settings > Generate pairing code) and put it in `spec.registration_code`",
             )
             return
-        kept: dict[Key, Leaf] = {("metadata", key): value for key, value in live.metadata.items()}
+        # Whoever serves the new location claims it anew.
+        kept: dict[Key, Leaf] = {
+            ("metadata", key): value for key, value in live.metadata.items() if key != CLAIM_KEY
+        }
         if live.label:
             kept["label",] = live.label
         self.actions.append(

@@ -21,6 +21,7 @@ from drivers.contract import (
 )
 from drivers.readers import stripe_books, stripe_refund, stripe_settlement
 from drivers.readers.stripe_calls import StripeCalls
+from drivers.readers.stripe_claim import claim
 from drivers.readers.stripe_outcome import GATEWAY_KEY
 from drivers.readers.stripe_sale import Sale
 from drivers.readers.stripe_schedule import Schedule
@@ -70,7 +71,9 @@ class StripeReader:
         reader = await self._calls.retrieve_reader(self._reader)
         if reader.deleted:
             raise DriverError(f"{self._reader} was removed from the account", code="reader_deleted")
+        unclaimed = await claim(self._calls, reader, self._gateway)
         details = {
+            "unclaimed": unclaimed,
             "stripe_reader": reader.id,
             "label": reader.label,
             "stripe_location": reader.location,

@@ -182,6 +182,8 @@ class ReaderFacts(Protocol):
     @property
     def location(self) -> str: ...
     @property
+    def metadata(self) -> Mapping[str, str]: ...
+    @property
     def action(self) -> ActionFacts | None: ...
 
 
@@ -212,6 +214,10 @@ class StripeCalls(Protocol):
 
     async def retrieve_reader(self, reader: str) -> ReaderFacts:
         """The reader, its action, the action's PaymentIntent and its charge, in one call."""
+        ...
+
+    async def update_reader(self, reader: str, params: Mapping[str, Value]) -> ReaderFacts:
+        """Change its label or metadata; the answer may leave out its action."""
         ...
 
     async def process_payment_intent(

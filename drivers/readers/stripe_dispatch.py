@@ -6,9 +6,10 @@ from enum import Enum
 
 from drivers.contract import DriverError, NotStartedError, PaymentRequest, RefusedError
 from drivers.readers.stripe_calls import ActionFacts, StripeCalls
+from drivers.readers.stripe_claim import ClaimedError, refuse_others
 from drivers.readers.stripe_intent import process_config
 from drivers.readers.stripe_keys import Keys
-from drivers.readers.stripe_outcome import DECIDED, charge_of, stale
+from drivers.readers.stripe_outcome import DECIDED, GATEWAY_KEY, charge_of, stale
 from drivers.readers.stripe_timing import Timing
 from drivers.readers.stripe_withdrawal import ours
 
@@ -57,6 +58,7 @@ class Dispatch:
         self._keys = keys
         self._timing = timing
         self._old_charge = old_charge
+        self._gateway = request.metadata.get(GATEWAY_KEY, "")
         self.exposed = request.attempts.get(OPERATION, 0) > 0
         self._before: tuple[str, str, str] | None = None
         self._sent = self.exposed
@@ -103,6 +105,10 @@ class Dispatch:
             self._before = _snapshot(mine)
         elif action is not None and _waits(action):
             raise NotShownError("the reader is in the middle of something else", code="reader_busy")
+        try:
+            refuse_others(reader, self._gateway)
+        except ClaimedError as claimed:
+            raise NotShownError(str(claimed), code=claimed.code) from claimed
         return None
 
     async def _send(self) -> Sent | None:

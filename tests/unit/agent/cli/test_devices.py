@@ -1,11 +1,14 @@
 """Plans for one reader, cut out of the plan for the fleet."""
 
+from dataclasses import replace
+
 import pytest
 
 from agent.cli import devices
 from agent.cli.errors import CommandError
 from agent.fleet.actions import Plan
 from agent.fleet.model import (
+    CLAIM_KEY,
     NAME_KEY,
     DesiredLocation,
     DesiredReader,
@@ -15,6 +18,7 @@ from agent.fleet.model import (
     ObservedState,
     flatten,
 )
+from drivers.readers.stripe_outcome import GATEWAY_KEY
 
 ADDRESS = {
     "display_name": "Here",
@@ -134,3 +138,37 @@ def test_only_declared_readers_of_stripe_are_registered() -> None:
     assert caught.value.fix.endswith("none")
     with pytest.raises(CommandError, match="driven by zvt"):
         devices.declared_reader(desired(DesiredReader("z", "here", "zvt")), "z")
+
+
+def claimed(owner: str) -> ObservedReader:
+    return replace(live("tmr_1", "till-1"), metadata={NAME_KEY: "till-1", CLAIM_KEY: owner})
+
+
+def test_a_reader_is_taken_over_from_whoever_had_it() -> None:
+    (action,) = devices.claim(desired(TILL_1), observed(claimed("south")), "till-1", "north").actions
+    assert (action.verb.value, action.id, action.params) == (
+        "update",
+        "tmr_1",
+        {("metadata", CLAIM_KEY): "north"},
+    )
+    assert "must not sell" in action.note
+    (free,) = devices.claim(desired(TILL_1), observed(live("tmr_1", "till-1")), "till-1", "north").actions
+    assert free.note == ""
+
+
+def test_what_is_ours_needs_no_claim_and_what_is_not_there_cannot_be_claimed() -> None:
+    assert devices.claim(desired(TILL_1), observed(claimed("north")), "till-1", "north") == Plan()
+    with pytest.raises(CommandError, match="no reader till-1 is in the account that could be claimed"):
+        devices.claim(desired(TILL_1), observed(), "till-1", "north")
+
+
+def test_the_driver_writes_the_key_that_the_fleet_leaves_alone() -> None:
+    assert CLAIM_KEY == GATEWAY_KEY
+
+
+def test_who_moves_away_leaves_its_gateway_behind() -> None:
+    (move,) = devices.move(
+        desired(TILL_1), observed(claimed("south")), "till-1", "there", "quick-brown-fox"
+    ).actions
+    assert ("metadata", NAME_KEY) in move.params
+    assert ("metadata", CLAIM_KEY) not in move.params

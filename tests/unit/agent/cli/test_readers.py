@@ -214,3 +214,11 @@ def test_an_account_that_cannot_be_read(
     monkeypatch.setattr(account, "observe", lost)
     assert cli.main(["reader", "register", "till-1", "--code", "fox", "--yes"]) == 1
     assert "tillgate: could not read the account" in capsys.readouterr().err
+
+
+def test_a_reader_is_claimed_for_this_gateway(
+    daemon: FakeDaemon, account: FakeAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["reader", "claim", "till-1", "--yes"]) == 0
+    assert account.done == [("update", Kind.READER, "tmr_1", {"metadata": {"tillgate_gateway": "g1"}})]
+    assert ("POST /v1/fleet/look", {}) in daemon.asked

@@ -1,6 +1,7 @@
 """The notation that both states share."""
 
 from agent.fleet.model import (
+    CLAIM_KEY,
     CODE_KEY,
     NAME_KEY,
     DesiredConfiguration,
@@ -95,3 +96,11 @@ def test_a_fingerprint_tells_nothing_of_a_password() -> None:
         ObservedConfiguration("tmc_1", "c", {("wifi", "password"): Secret("y"), ("tipping", "eur"): (1, 2)}),
     )
     assert observed(configurations=other).fingerprint() == observed().fingerprint()
+
+
+def test_a_fingerprint_does_not_tell_which_gateway_serves_a_reader() -> None:
+    free = ObservedReader("tmr_1", "S1", "stripe_s700", "", "tml_1", {NAME_KEY: "till-1"})
+    claimed = ObservedReader(
+        "tmr_1", "S1", "stripe_s700", "", "tml_1", {NAME_KEY: "till-1", CLAIM_KEY: "north"}
+    )
+    assert ObservedState(readers=(free,)).fingerprint() == ObservedState(readers=(claimed,)).fingerprint()
