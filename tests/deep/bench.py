@@ -1,0 +1,75 @@
+"""What one run of the deep tests shares: a folder, the root, the payload, a machine that is already up."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from tests.deep.guest import Disk, Guest, plain
+from tests.deep.image import MIB, make_ext4, size_of
+from tests.deep.payload import make_payload
+from tests.deep.rootfs import Root, root
+from tests.deep.table import Table
+
+
+@dataclass
+class Bench:
+    """Made once a run. What costs time is made when it is first asked for."""
+
+    folder: Path
+    tables: list[Table] = field(default_factory=list)
+    took_s: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def root(self) -> Root:
+        """The guest's Debian."""
+        with Stopwatch(self, "root file system (built, or from the cache)"):
+            return root()
+
+    @cached_property
+    def payload(self) -> Path:
+        """What is tested, as a folder."""
+        folder = self.folder / "payload"
+        with Stopwatch(self, "payload"):
+            make_payload(folder)
+        return folder
+
+    @cached_property
+    def payload_image(self) -> Path:
+        """The same as a disk."""
+        image = self.folder / "payload.ext4"
+        make_ext4(image, size_of(self.payload), content=self.payload, journal=False)
+        return image
+
+    def system_disks(self) -> list[Disk]:
+        """The first two disks of every guest."""
+        return [Disk("root", plain(self.root.image)), Disk("payload", plain(self.payload_image))]
+
+    def guest(self, name: str, disks: Sequence[Disk] = (), *, devices: Sequence[str] = ()) -> Guest:
+        """A machine that boots when it is entered."""
+        # Unix sockets have short names
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
+        return Guest(self.root, folder, [*self.system_disks(), *disks], devices)
+
+    def table(self, title: str, *heads: str) -> Table:
+        """A table that is shown at the end of the run."""
+        table = Table(title, heads)
+        self.tables.append(table)
+        return table
+
+
+class Stopwatch:
+    """Notes how long a step of the bench took."""
+
+    def __init__(self, bench: Bench, what: str) -> None:
+        self._bench = bench
+        self._what = what
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._bench.took_s[self._what] = time.monotonic() - self._began
