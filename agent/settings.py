@@ -126,9 +126,13 @@ class FleetSettings(Part):
 
 
 class JournalSettings(Part):
-    """Where the journal lives: a local disk that keeps what it was told to keep."""
+    """Where the journal lives: a local disk that keeps what it was told to keep.
+
+    `accept_unsafe_disk` is for tests: a daemon that says so may lose sales in a power cut.
+    """
 
     path: Path = STATE_DIRECTORY / "journal.db"
+    accept_unsafe_disk: bool = False
 
 
 class HttpDoorSettings(Part):

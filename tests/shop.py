@@ -50,7 +50,7 @@ gateway: {name: store-1}
 location: store
 stripe: {key: {file: stripe.key}, base_url: %(base_url)s, requests_per_second: 100}
 fleet: {paths: [fleet.yaml], interval_s: %(interval_s)g, heal: true, prune: true}
-journal: {path: journal.db}
+journal: {path: journal.db, accept_unsafe_disk: true}
 doors: {http: {port: %(port)d}}
 control_socket: %(socket)s
 payments: {payment_timeout_s: 60, shutdown_grace_s: %(grace_s)g}

@@ -13,16 +13,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agent.documents import ProblemsError
+from agent.payments.disk import FORGETFUL, MOUNTS, REMOTE, file_system
 from agent.settings import SecretError, Settings, StripeSettings, load, resolve
 
 LEAST_FREE_BYTES = 100 * 1024 * 1024  # a year of sales takes less; below, logs and the journal fight for it
 LOW_FREE_BYTES = 1024 * 1024 * 1024
 RELEASED = datetime(2026, 1, 1, tzinfo=UTC)  # a clock that is before this has lost its battery
-
-# Where SQLite's locks or fsync do not mean what they say, or nothing outlives a power cut.
-UNFIT_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "fuse.s3fs", "tmpfs", "ramfs", "vboxsf"}
-)
 
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _TIMEX_BYTES = 512  # struct timex has 208 on 64-bit Linux; more is harmless
@@ -122,7 +118,7 @@ def clock_synchronised() -> bool:
     return 0 <= state < _TIME_ERROR
 
 
-def check_disk(directory: Path, mounts: Path = Path("/proc/self/mounts")) -> Iterator[Check]:
+def check_disk(directory: Path, mounts: Path = MOUNTS) -> Iterator[Check]:
     """Space and kind of the file system that the journal is on."""
     if not directory.is_dir():
         yield problem(
@@ -140,29 +136,12 @@ def check_disk(directory: Path, mounts: Path = Path("/proc/self/mounts")) -> Ite
     else:
         yield ok("disk", found)
     kind = file_system(directory, mounts)
-    if kind in UNFIT_FILE_SYSTEMS:
+    if kind in FORGETFUL | REMOTE:
         yield problem(
             "file system", f"{directory} is on {kind}", "put the journal on a local disk (`journal.path`)"
         )
     else:
         yield ok("file system", kind or "unknown")
-
-
-def file_system(directory: Path, mounts: Path) -> str:
-    """The kind of file system a directory is on, as the kernel names it; "" when it does not tell."""
-    try:
-        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    best, kind = -1, ""
-    real = str(directory.resolve())
-    for line in lines:
-        _, where, name, *_ = line.split(" ")
-        point = where.replace("\\040", " ")
-        inside = real == point or real.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= best:  # a later mount on the same point hides the earlier
-            best, kind = len(point), name
-    return kind
 
 
 @contextmanager

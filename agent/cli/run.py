@@ -22,7 +22,10 @@ def run() -> int:
         settings = load(options.config)
         logs.setup(settings.logging.format, options.log_level or settings.logging.level)
         from agent.app import serve
+        from agent.payments.disk import refuse_unsafe
 
+        if not settings.journal.accept_unsafe_disk:
+            refuse_unsafe(settings.journal.path)
         asyncio.run(serve(settings))
     except KeyboardInterrupt:
         return INTERRUPTED

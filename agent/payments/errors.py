@@ -95,6 +95,12 @@ class JournalVersionError(JournalError):
     code = "journal_too_new"
 
 
+class JournalDiskError(JournalError):
+    """The journal's file system cannot keep what it is told to keep."""
+
+    code = "journal_disk_unsafe"
+
+
 class JournalLockedError(JournalError):
     """Another gateway uses this journal."""
 

@@ -99,9 +99,6 @@ def test_kinds_of_file_systems(tmp_path: Path) -> None:
     mounts.write_text(
         f"/dev/x / ext4 rw 0 0\nserver:/y {escaped} nfs4 rw 0 0\n/dev/z {data}-else xfs rw 0 0\n"
     )
-    assert checks.file_system(data, mounts) == "nfs4"
-    assert checks.file_system(tmp_path, mounts) == "ext4"
-    assert checks.file_system(tmp_path, tmp_path / "none") == ""
     _, kind = checks.check_disk(data, mounts)
     assert kind.result is Result.PROBLEM
     _, kind = checks.check_disk(data, tmp_path / "none")

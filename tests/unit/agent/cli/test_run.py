@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent import cli
+from agent.payments.disk import refuse_unsafe
 from agent.payments.errors import JournalLockedError
 from agent.pos.tills import TillRegistryError
 from agent.settings import SecretError
@@ -46,6 +47,28 @@ def gateway(tmp_path: Path) -> str:
     path = tmp_path / "gateway.yaml"
     path.write_text("gateway: {name: g1}\nlocation: here\nlogging: {format: json, level: warning}\n")
     return str(path)
+
+
+@pytest.fixture(autouse=True)
+def disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """What the kernel says of the disk: fit for a journal until a test writes something else."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text("/dev/x / ext4 rw 0 0\n")
+    monkeypatch.setattr(refuse_unsafe, "__defaults__", (mounts,))
+    return mounts
+
+
+def test_a_disk_that_forgets_is_refused_unless_that_is_accepted(
+    served: list[Any], gateway: str, disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk.write_text("tmpfs / tmpfs rw 0 0\n")
+    assert cli.main(["run", "--config", gateway]) == 1
+    assert "would be on tmpfs" in capsys.readouterr().err
+    assert served == []
+    text = Path(gateway).read_text()
+    Path(gateway).write_text(text + "journal: {path: journal.db, accept_unsafe_disk: true}\n")
+    assert cli.main(["run", "--config", gateway]) == 0
+    assert len(served) == 1
 
 
 def test_the_settings_are_served_and_a_clean_stop_is_0(served: list[Any], gateway: str) -> None:

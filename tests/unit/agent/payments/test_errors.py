@@ -18,6 +18,7 @@ EVERY = [
     (errors.JournalError("full"), "journal_unavailable", "full"),
     (errors.JournalVersionError("new"), "journal_too_new", "new"),
     (errors.JournalLockedError("two"), "journal_locked", "two"),
+    (errors.JournalDiskError("tmpfs"), "journal_disk_unsafe", "tmpfs"),
 ]
 
 
