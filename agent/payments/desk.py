@@ -48,6 +48,8 @@ from drivers.contract import (
 
 _UNPAID = frozenset({State.CANCELED, State.RELEASED, State.DECLINED, State.FAILED})
 
+_DECIDED = frozenset({State.AUTHORIZED, State.PAID})
+
 _SAYABLE = (
     "kind",
     "reader",
@@ -211,6 +213,18 @@ class Desk:
             )
         by = "operator" if till is None else "till"
         return await self._record(found, EventKind.CANCEL_ASKED, {"by": by})
+
+    async def note(self, session: str, name: str, value: str, till: TillName | None) -> Session:
+        """Make durable what a door learnt of a sale that is authorized or paid, such as its till's yes to it.
+
+        Raises `WrongStateError` for a sale that is neither, and `JournalError`.
+        """
+        found = self.session(session, till)
+        if found.references.get(name) == value:
+            return found
+        if found.state not in _DECIDED:
+            raise WrongStateError(f"session {found.id} is {found.state}: nothing can be noted about it")
+        return await self._record(found, EventKind.REFERENCE, {"name": name, "value": value})
 
     async def capture(self, session: str, amount: int | None, till: TillName | None) -> Session:
         """Move held money, all or `amount` minor units of it; repeats do nothing more."""

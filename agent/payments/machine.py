@@ -36,7 +36,7 @@ TRANSITIONS: Mapping[EventKind, Mapping[State, frozenset[State]]] = MappingProxy
     {
         EventKind.STARTED: {State.OPENED: frozenset({State.IN_FLIGHT})},
         EventKind.ATTEMPT: _stay(State.IN_FLIGHT, State.IN_DOUBT, State.AUTHORIZED),
-        EventKind.REFERENCE: _stay(State.IN_FLIGHT, State.IN_DOUBT, State.AUTHORIZED),
+        EventKind.REFERENCE: _stay(State.IN_FLIGHT, State.IN_DOUBT, State.AUTHORIZED, State.PAID),
         EventKind.PROGRESS: _stay(State.IN_FLIGHT, State.IN_DOUBT, State.AUTHORIZED),
         EventKind.CANCEL_ASKED: _stay(*_UNDER_WAY),
         EventKind.DOUBTED: {State.IN_FLIGHT: frozenset({State.IN_DOUBT})},

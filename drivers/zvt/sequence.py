@@ -34,6 +34,11 @@ class MessageSequence:
         self._last = 0
         self._heard = 0
 
+    def resume(self, heard: int) -> None:
+        """Still agreed on, after one side was started again; `heard` is the last id it remembers."""
+        self.active = True
+        self._last = self._heard = heard
+
     def drop(self) -> None:
         """No longer agreed on: logged off, or registered anew."""
         self.active = False

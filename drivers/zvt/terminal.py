@@ -108,12 +108,17 @@ class TerminalDialogue:
 
     `accept`, `refuse`, `tell`, `complete`, `abort` and `answer_stop` return the bytes to write and raise
     LocalProtocolError for what the protocol or this register forbids. `sequences`: whether 1F73 is supported.
+    `hands_on_repeats`: a command that comes again when nothing runs is an order, because its answer was lost
+    with an earlier connection; whoever decides knows what became of it.
     """
 
-    def __init__(self, *, sequences: bool = True, permits: Permits | None = None) -> None:
+    def __init__(
+        self, *, sequences: bool = True, permits: Permits | None = None, hands_on_repeats: bool = False
+    ) -> None:
         """Begin idle; `permits` of an earlier connection of the same register may still hold."""
         self._state = State.READY
         self._sequences = sequences
+        self._hands_on_repeats = hands_on_repeats
         self._command: Message | None = None
         self._order: Apdu | None = None
         self._asked: Message | None = None
@@ -156,7 +161,7 @@ class TerminalDialogue:
                 raise
             # unknown BMPs and malformed fields alike (chapter 2.3 of PA00P016, chapter 13)
             return [Rejected(apdu, str(error), encode(answers.unknown_command()))]
-        if heard is not _Heard.ANSWER and self.sequence.is_repeat(message):
+        if heard is not _Heard.ANSWER and self.sequence.is_repeat(message) and not self._is_new(heard):
             return [Repeated(message, self._last_answer)]
         match TURNS[self._state, heard]:
             case _Do.DECIDE:
@@ -170,6 +175,9 @@ class TerminalDialogue:
                 return [self._busy(apdu, message)]
             case _:
                 return [Stray(message)]
+
+    def _is_new(self, heard: _Heard) -> bool:
+        return self._hands_on_repeats and self._state is State.READY and heard is _Heard.COMMAND
 
     def _decide(self, apdu: Apdu, message: Message) -> Event:
         if not table.is_known(apdu.command):

@@ -53,6 +53,7 @@ from drivers.contract import (
 )
 from tests.unit.agent.payments.fake_driver import (
     ALL,
+    HELD,
     LOST,
     ON_THE_DEVICE,
     PAID,
@@ -592,3 +593,25 @@ async def test_the_books_of_a_whole_day_add_up(counter: Counter) -> None:
         sold = desk.find(SessionQuery(limit=100), TILL)
         assert sum(each.amount_captured for each in sold) == sum(100 + n for n in range(20) if n % 3)
         assert desk.totals() == {"paid": 13, "declined": 7}
+
+
+# -- what a door notes -----------------------------------------------------------------------------
+
+
+async def test_a_door_notes_what_its_till_said_of_a_sale_that_is_held_or_paid(counter: Counter) -> None:
+    async with counter.open() as desk:
+        session, _ = await desk.open(order(capture=Capture.MANUAL))
+        with pytest.raises(WrongStateError, match="nothing can be noted"):
+            await desk.note(session.id, "register_answer", "80 00", TILL)
+        await counter.until(session, State.IN_FLIGHT)
+        counter.driver.finish(HELD)
+        await counter.until(session, State.AUTHORIZED)
+        noted = await desk.note(session.id, "register_answer", "80 00", TILL)
+        assert noted.references["register_answer"] == "80 00"
+        assert await desk.note(session.id, "register_answer", "80 00", TILL) == noted
+        counter.driver.settlements.append(PAID)
+        await desk.capture(session.id, None, TILL)
+        paid = await desk.note(session.id, "register_answer_7", "84 9D 500", TILL)
+        assert (paid.state, paid.references["register_answer_7"]) == (State.PAID, "84 9D 500")
+        with pytest.raises(UnknownSessionError):
+            await desk.note(session.id, "register_answer", "80 00", TillName("another"))

@@ -69,3 +69,12 @@ def test_what_cannot_carry_an_id_goes_without() -> None:
     assert sequence.echo(keys, numbered(3)) == keys
     assert sequence.echo(positive(), Message(0x0601)) == positive()
     assert sequence_id(Message(0x0601).with_tlv(Tlv(0x1F73, b""))) is None
+
+
+def test_a_side_that_was_started_again_goes_on_behind_what_it_remembers() -> None:
+    sequence = MessageSequence()
+    sequence.resume(7)
+    assert sequence.active
+    assert sequence.is_repeat(numbered(7))
+    assert not sequence.is_repeat(numbered(8))
+    assert sequence_id(sequence.stamp(Message(0x040F))) == 9

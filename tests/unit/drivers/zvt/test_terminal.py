@@ -482,3 +482,18 @@ TestAnyDialogue = AnyDialogue.TestCase
 
 def test_apdus_are_what_both_sides_exchange() -> None:
     assert hear(TerminalDialogue(), Apdu(0x0501).encode()) == Ordered(Message(0x0501))
+
+
+def test_a_command_whose_answer_was_lost_with_its_connection_is_an_order_again() -> None:
+    talk = registered(Conversation(), Registration("000000", Config(0x8E), sequence=b"\0\0\0").to_message())
+    order(talk, PAY)
+    first = talk.wire[-2].removeprefix("> ")
+    assert sequence_id(decode_bytes(bytes.fromhex(first))) is not None
+    talk.terminal.abort(0x6C)
+    later = TerminalDialogue(hands_on_repeats=True)
+    later.sequence = talk.terminal.sequence
+    assert isinstance(hear(later, first), Ordered)
+    assert isinstance(hear(later, first), Repeated), "while it is worked on it is a repeat"
+    shy = TerminalDialogue()
+    shy.sequence = talk.terminal.sequence
+    assert isinstance(hear(shy, first), Repeated)

@@ -1,0 +1,262 @@
+"""What the terminal that a till sees must not forget: its numbers, its transactions, its last closing.
+
+Whether money moved is not in here: that is the journal's. Here is under which numbers a register was told.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from agent.pos.register.memory_file import ENTRY, FACT, MemoryFile, Row
+
+NUMBER_LAST = 999_999
+"""Trace and turnover numbers have six digits and begin again at 1."""
+
+RECEIPT_LAST = 9999
+"""Receipt numbers have four."""
+
+
+class Deed(StrEnum):
+    """What a transaction did."""
+
+    PAYMENT = "payment"
+    REVERSAL = "reversal"
+    REFUND = "refund"
+    HOLD = "hold"
+    BOOKING = "booking"
+    RELEASE = "release"
+
+
+class Fate(StrEnum):
+    """What became of a transaction, as the register knows it."""
+
+    OPEN = "open"
+    """Under way, or broken off and not yet looked after."""
+    STANDS = "stands"
+    """The register has acknowledged it: its money has moved, is held, or will be before long."""
+    VOID = "void"
+    """Nothing moved, or what had moved was given back."""
+
+
+_TURNOVER = frozenset({Deed.PAYMENT, Deed.REVERSAL, Deed.REFUND, Deed.BOOKING})
+_ENDS_HOLD = frozenset({Deed.BOOKING, Deed.RELEASE})
+
+
+@dataclass(slots=True)
+class Entry:
+    """One transaction; amounts in minor units, `status` the bytes of its 04 0F in hexadecimal.
+
+    `key` is the `pos_key` of its session (of the hold's, for what books or releases it); `original` the id of
+    the entry that it undoes, books or releases. `unsettled`: something is left to be done about its money.
+    """
+
+    id: int
+    deed: Deed
+    amount: int
+    currency: str
+    batch: int
+    key: str
+    at: str
+    fate: Fate = Fate.OPEN
+    unsettled: bool = True
+    receipt: int | None = None
+    trace: int | None = None
+    turnover: int | None = None
+    status: str = ""
+    card_type: int = 0
+    receipt_lines: dict[str, list[list[Any]]] = field(default_factory=dict)
+    original: int | None = None
+    order_number: str | None = None
+    sequence: int | None = None
+    epoch: int = 0
+
+    @property
+    def stands(self) -> bool:
+        """Whether the register counts on it."""
+        return self.fate is Fate.STANDS
+
+    @property
+    def signed(self) -> int:
+        """What it adds to the merchant's money."""
+        if self.deed in {Deed.PAYMENT, Deed.BOOKING}:
+            return self.amount
+        return -self.amount if self.deed in {Deed.REVERSAL, Deed.REFUND} else 0
+
+
+@dataclass(slots=True)
+class Facts:
+    """What else is kept for a till. `registration` and `closing` are APDUs in hexadecimal.
+
+    `epoch` counts registrations with message numbers (1F73): only numbers of one epoch can be compared.
+    """
+
+    terminal_id: str = ""
+    receipt: int = 0
+    trace: int = 0
+    turnover: int = 0
+    batch: int = 1
+    language: str = ""
+    registration: str = ""
+    closing: str = ""
+    closing_lines: list[list[Any]] = field(default_factory=list)
+    closed_at: str = ""
+    epoch: int = 0
+    heard: int = 0
+    password: str = ""
+
+
+class Memory:
+    """One till's memory. What `save` was awaited for is on the disk."""
+
+    def __init__(self, file: MemoryFile, till: str) -> None:
+        """Read what there is. Errors: `MemoryFileError`."""
+        self._file = file
+        self._till = till
+        self._turn = asyncio.Lock()
+        self._saved: dict[str, str] = {}
+        self.facts = Facts()
+        for name, text in file.facts(till):
+            if name in Facts.__dataclass_fields__:
+                self._saved[name] = text
+                setattr(self.facts, name, json.loads(text))
+        self.entries: list[Entry] = [_entry(number, body) for number, body in file.live(till)]
+        """Those of this batch, and older ones that are unsettled or still hold money; oldest first."""
+
+    # -- writing --------------------------------------------------------------------------------------
+
+    async def begin(
+        self,
+        deed: Deed,
+        amount: int,
+        currency: str,
+        at: str,
+        *,
+        original: Entry | None = None,
+        order_number: str | None = None,
+        sequence: int | None = None,
+    ) -> Entry:
+        """Write down that a transaction begins. Errors: `MemoryFileError`; then nothing was begun."""
+        number = self._file.next_id()
+        booked = original is not None and deed in _ENDS_HOLD
+        key = original.key if original is not None and booked else f"zvt-{self._file.era}-{number}"
+        entry = Entry(number, deed, amount, currency, self.facts.batch, key, at)
+        entry.original = None if original is None else original.id
+        entry.order_number, entry.sequence, entry.epoch = order_number, sequence, self.facts.epoch
+        await self.save(entry)
+        self.entries.append(entry)
+        return entry
+
+    async def save(self, *entries: Entry) -> None:
+        """Make these entries and all facts durable, all or nothing. Errors: `MemoryFileError`."""
+        facts = {name: json.dumps(value) for name, value in asdict(self.facts).items()}
+        changed = {name: text for name, text in facts.items() if self._saved.get(name) != text}
+        rows: list[Row] = [(FACT, (self._till, name, text)) for name, text in changed.items()]
+        rows += [(ENTRY, self._row(entry)) for entry in entries]
+        await self._file.write(rows)
+        self._saved.update(changed)
+
+    def _row(self, entry: Entry) -> tuple[object, ...]:
+        live = entry.unsettled or entry.batch == self.facts.batch or self._holds(entry)
+        return (
+            entry.id, self._till, live, entry.stands, entry.receipt, entry.order_number,
+            json.dumps(asdict(entry)),
+        )  # fmt: skip
+
+    def number(self, entry: Entry, *, receipt: bool = True) -> None:
+        """Give a transaction its numbers; durable with the next `save`."""
+        facts = self.facts
+        facts.trace = entry.trace = facts.trace % NUMBER_LAST + 1
+        if receipt:
+            facts.receipt = entry.receipt = facts.receipt % RECEIPT_LAST + 1
+            facts.turnover = entry.turnover = facts.turnover % NUMBER_LAST + 1
+
+    def receipt_back(self) -> None:
+        """Use the last receipt number again (PA00P015 chapter 4.2)."""
+        self.facts.receipt = self.facts.receipt - 1 if self.facts.receipt > 1 else RECEIPT_LAST
+
+    def restore(self, entry: Entry) -> None:
+        """Look after an entry of an earlier batch again: something is left to be done about it."""
+        if self.get(entry.id) is None:
+            self.entries.insert(0, entry)
+
+    async def close_batch(self, closing: str, lines: list[list[Any]], at: str) -> None:
+        """End of day: what was turned over is kept as `closing`, counting begins anew."""
+        facts = self.facts
+        before = facts.closing, facts.closing_lines, facts.closed_at, facts.batch
+        facts.closing, facts.closing_lines, facts.closed_at = closing, lines, at
+        facts.batch += 1
+        gone = [entry for entry in self.entries if not (entry.unsettled or self._holds(entry))]
+        try:
+            await self.save(*gone)
+        except Exception:
+            facts.closing, facts.closing_lines, facts.closed_at, facts.batch = before
+            raise
+        self.entries = [entry for entry in self.entries if entry not in gone]
+
+    # -- looking --------------------------------------------------------------------------------------
+
+    def last_stands(self) -> Entry | None:
+        """The last transaction that stands and has a receipt: what 06 20 repeats."""
+        return self._last(lambda entry: entry.stands and entry.receipt is not None) or self._found(
+            self._file.last(self._till)
+        )
+
+    def by_receipt(self, receipt: int) -> Entry | None:
+        """The last standing transaction with this receipt number."""
+        return self._last(lambda entry: entry.stands and entry.receipt == receipt) or self._found(
+            self._file.by_receipt(self._till, receipt)
+        )
+
+    def by_order(self, order_number: str) -> Entry | None:
+        """The last standing payment of this order number."""
+        return self._last(lambda entry: entry.stands and entry.order_number == order_number) or self._found(
+            self._file.by_order(self._till, order_number)
+        )
+
+    def by_sequence(self, sequence: int) -> Entry | None:
+        """The transaction that was begun by the message with this number since the registration."""
+        epoch = self.facts.epoch
+        return self._last(lambda entry: entry.sequence == sequence and entry.epoch == epoch)
+
+    def follower(self, entry: Entry) -> Entry | None:
+        """What undid, booked or released this transaction."""
+        return self._last(lambda each: each.original == entry.id and each.stands)
+
+    def get(self, number: int | None) -> Entry | None:
+        """The entry with this id, of those in memory."""
+        return self._last(lambda entry: entry.id == number)
+
+    def open_holds(self) -> list[Entry]:
+        """Pre-authorisations that are neither booked nor released, oldest first."""
+        return [entry for entry in self.entries if self._holds(entry)]
+
+    def unsettled(self) -> list[Entry]:
+        """What something is left to be done about, oldest first."""
+        return [entry for entry in self.entries if entry.unsettled]
+
+    def of_batch(self) -> list[Entry]:
+        """The standing transactions since the last end of day that move money, oldest first."""
+        batch = self.facts.batch
+        return [
+            each for each in self.entries if each.stands and each.batch == batch and each.deed in _TURNOVER
+        ]
+
+    def _holds(self, entry: Entry) -> bool:
+        return entry.deed is Deed.HOLD and entry.stands and self.follower(entry) is None
+
+    def _last(self, wanted: Callable[[Entry], bool]) -> Entry | None:
+        return next((entry for entry in reversed(self.entries) if wanted(entry)), None)
+
+    def _found(self, rows: Iterable[tuple[int, str]]) -> Entry | None:
+        return next((_entry(number, body) for number, body in rows), None)
+
+
+def _entry(number: int, body: str) -> Entry:
+    """The entry that was stored; what a newer version added to it is left out."""
+    told = {name: value for name, value in json.loads(body).items() if name in Entry.__dataclass_fields__}
+    entry = Entry(**{**told, "id": number})
+    entry.deed, entry.fate = Deed(entry.deed), Fate(entry.fate)
+    return entry
