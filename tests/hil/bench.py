@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from drivers.conformance import Books, Customer
+from drivers.conformance_bench import Act, Books, Customer
 from drivers.contract import Driver, Link, Money, Outcome, SessionId
 from drivers.links.base import Breakable, Cause, LinkNotOpenedError
 from drivers.links.schemes import connect
@@ -62,15 +62,18 @@ class TappedLink:
         self._link = link
         self._up = up
         self._down = down
+        self.deaf = False
 
     async def send(self, data: bytes) -> None:
         self._up.feed(data)
         await self._link.send(data)
 
     async def receive(self) -> bytes:
-        data = await self._link.receive()
-        self._down.feed(data)
-        return data
+        while True:
+            data = await self._link.receive()
+            self._down.feed(data)
+            if not data or not self.deaf:
+                return data
 
     async def close(self) -> None:
         await self._link.close()
@@ -81,9 +84,13 @@ class TappedLink:
 
 
 class TerminalBench:
-    """A `drivers.conformance.Bench`. `tell` says to the person what to do."""
+    """A `drivers.conformance_bench.Bench`. `tell` says to the person what to do."""
 
-    takes: ClassVar[frozenset[Customer]] = frozenset(HINTS)
+    cannot: ClassVar[Mapping[Act, str]] = {
+        Act.DECLINE: "needs a card that is declined",
+        Act.RESTART: "nobody pulls the plug of a real terminal here",
+        Act.RESUME: "a ZVT terminal takes back what its own register did not acknowledge (PA00P015 2.2.8)",
+    }
 
     def __init__(self, setup: Setup, money: Money, tell: Callable[[str], None]) -> None:
         self.transactions: list[Transaction] = []
@@ -91,6 +98,7 @@ class TerminalBench:
         self._money = money
         self._tell = tell
         self._up = True
+        self._loses = False
         self._links: list[TappedLink] = []
 
     @property
@@ -108,6 +116,12 @@ class TerminalBench:
         if not up:
             for link in self._links:
                 link.cut()
+
+    async def lose_answer(self) -> None:
+        self._loses = True
+
+    async def restart(self) -> None:
+        raise NotImplementedError(self.cannot[Act.RESTART])
 
     async def books(self, session: SessionId) -> Books:
         commands = REFUNDS if session == "ses_2" else SALES
@@ -141,6 +155,8 @@ class TerminalBench:
 
     def _said(self, apdu: Apdu) -> None:
         message = decode(apdu)
+        if apdu.command in SALES and self._loses:
+            self._loses, self._links[-1].deaf = False, True
         if apdu.command in SALES | REFUNDS:
             amount = message.get(0x04)
             self.transactions.append(Transaction(apdu.command, AMOUNT.decode(amount) if amount else 0))
