@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from drivers.links.tcp import TcpListener
 from drivers.simulators.fault_list import FAULTS, FaultError, plan_for
 from drivers.simulators.faults import Plan
 from drivers.simulators.pty import PtyListener
+from drivers.simulators.rfc2217 import Rfc2217Listener
+from drivers.simulators.uart import LineSettings
 from drivers.simulators.zvt_terminal.customers import CARDS, QUICK
 from drivers.simulators.zvt_terminal.memory import Memory, MemoryFileError
 from drivers.simulators.zvt_terminal.outcomes import SCRIPTS
@@ -31,6 +34,14 @@ def _endpoint(text: str) -> tuple[str, int]:
     if not port.isdecimal() or int(port) > 0xFFFF or not host:
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:{DEFAULT_PORT}")
     return host.strip("[]"), int(port)
+
+
+def _line(text: str) -> LineSettings:
+    match = re.fullmatch(r"(\d{2,7})-([5-8])([NEOMS])(1|1\.5|2)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no line, such as 9600-8N2 or 115200-7E1")
+    rate, size, parity, stopbits = match.groups()
+    return LineSettings(int(rate), int(size), parity, float(stopbits))
 
 
 def _listing(title: str, rows: dict[str, str]) -> str:
@@ -61,6 +72,19 @@ def _arguments() -> argparse.ArgumentParser:
         "--tcp", type=_endpoint, metavar="HOST:PORT", help="listen there; port 0 takes any free one"
     )
     where.add_argument("--pty", type=Path, metavar="PATH", help="be a serial port at PATH")
+    where.add_argument(
+        "--rfc2217",
+        type=_endpoint,
+        metavar="HOST:PORT",
+        help="be a serial port behind a terminal server there",
+    )
+    parser.add_argument(
+        "--line",
+        type=_line,
+        default=LineSettings(),
+        metavar="SETTINGS",
+        help="how the terminal's end of that line is set (default: 9600-8N2)",
+    )
     parser.add_argument("--profile", default="standard", metavar="NAME", help="which kind of terminal")
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep the turnover memory in FILE")
     parser.add_argument(
@@ -80,13 +104,21 @@ def _print(line: str) -> None:
     print(line, flush=True)  # noqa: T201  # what callers wait for
 
 
-async def _run(terminal: Terminal, listener: TcpListener | PtyListener, plan: Plan) -> None:
+def _listener(given: argparse.Namespace) -> TcpListener | PtyListener | Rfc2217Listener:
+    if given.pty:
+        return PtyListener(given.pty)
+    if given.rfc2217:
+        return Rfc2217Listener(TcpListener(*given.rfc2217), given.line)
+    return TcpListener(*given.tcp)
+
+
+async def _run(terminal: Terminal, listener: TcpListener | PtyListener | Rfc2217Listener, plan: Plan) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     loop.add_signal_handler(signal.SIGUSR1, lambda: _print(json.dumps(terminal.ledger())))
-    serial = isinstance(listener, PtyListener)
+    serial = not isinstance(listener, TcpListener)
     # here, outside of any group, so that an address that cannot be used is an error of its own
     await listener.open()
 
@@ -122,8 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 terminal.device.usual = QUICK
             if given.card:
                 terminal.device.usual = replace(terminal.device.usual, card=given.card)
-            listener = PtyListener(given.pty) if given.pty else TcpListener(*given.tcp)
-            asyncio.run(_run(terminal, listener, plan))
+            asyncio.run(_run(terminal, _listener(given), plan))
     except (LinkNotOpenedError, MemoryFileError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201  # a program's error
         return 1

@@ -12,6 +12,7 @@ from drivers.links.base import Listener
 from drivers.simulators.faults import Cut, Plan
 from drivers.simulators.faulty import FaultyListener
 from drivers.simulators.pty import PtyListener
+from drivers.simulators.rfc2217 import Rfc2217Listener
 from drivers.simulators.zvt_terminal.terminal import Terminal
 
 SPEEDS = {
@@ -58,7 +59,17 @@ async def serve(
 
     `ready` is called once when somebody can call. Errors: `LinkNotOpenedError` when nobody ever can.
     """
-    speed = partial(speed_of, listener.path) if isinstance(listener, PtyListener) else None
+    speed: Callable[[], int] | None = None
+    match listener:
+        case PtyListener(path=path):
+            speed = partial(speed_of, path)
+        case Rfc2217Listener(uart=uart):
+
+            def speed() -> int:
+                return uart.settings.baudrate
+
+        case _:
+            pass
     await listener.open()
     try:
         async with _Calls(listener, plan or Plan(), terminal) as calls, asyncio.TaskGroup() as group:

@@ -42,21 +42,25 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 async def sell(address: str, amount: int, answer: Answer = yes) -> tuple[Till, Link]:
     link = await connect(address)
-    till = Till(link, serial=address.startswith("serial"))
+    till = Till(link, serial=not address.startswith("tcp"))
     await till.register()
     await till.run(Authorisation(amount, 978), answer)
     return till, link
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("serial", [False, True])
-def test_it_sells_and_stops_when_told(number: signal.Signals, serial: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ["tcp", "pty", "rfc2217"])
+def test_it_sells_and_stops_when_told(number: signal.Signals, line: str, tmp_path: Path) -> None:
     async def once(address: str) -> None:
         till, link = await sell(address, 1200)
         assert till.result.card_name == "Mastercard"
         await link.close()
 
-    where = ("--pty", str(tmp_path / "port")) if serial else TCP
+    where = {
+        "tcp": TCP,
+        "pty": ("--pty", str(tmp_path / "port")),
+        "rfc2217": ("--rfc2217", "127.0.0.1:0", "--line", "19200-8E1"),
+    }[line]
     with running(*where, "--card", "Mastercard", "--seed", "3") as (process, address):
         asyncio.run(once(address))
         process.send_signal(signal.SIGUSR1)
