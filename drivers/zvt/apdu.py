@@ -37,12 +37,20 @@ class Apdu:
 
     def encode(self) -> bytes:
         """The bytes of the message, with the shortest length unless `long_form` says otherwise."""
-        length = len(self.data)
-        if length <= SHORT_LENGTH_MAX and not self.long_form:
-            return self.command.to_bytes(2, "big") + bytes((length,)) + self.data
-        if length > DATA_MAX:
-            raise LocalProtocolError(f"an APDU carries at most {DATA_MAX} data bytes, not {length}")
-        return self.command.to_bytes(2, "big") + b"\xff" + length.to_bytes(2, "little") + self.data
+        return join(self.command, self.data, self.long_form)
+
+
+_SHORT_LENGTHS: list[bytes] = [bytes((length,)) for length in range(SHORT_LENGTH_MAX + 1)]
+
+
+def join(command: int, data: bytes, long_form: bool) -> bytes:
+    """The bytes of a message, as `Apdu.encode`."""
+    length = len(data)
+    if length <= SHORT_LENGTH_MAX and not long_form:
+        return command.to_bytes(2, "big") + _SHORT_LENGTHS[length] + data
+    if length > DATA_MAX:
+        raise LocalProtocolError(f"an APDU carries at most {DATA_MAX} data bytes, not {length}")
+    return command.to_bytes(2, "big") + b"\xff" + length.to_bytes(2, "little") + data
 
 
 def measure(data: bytes | bytearray, start: int = 0) -> int | None:
@@ -57,15 +65,20 @@ def measure(data: bytes | bytearray, start: int = 0) -> int | None:
     return HEADER_LONG + data[start + 3] + (data[start + 4] << 8)
 
 
-def _cut(data: bytes, start: int, size: int) -> Apdu:
+def _cut(data: bytes, start: int, size: int) -> tuple[int, bytes, bool]:
     command = data[start] << 8 | data[start + 1]
     if data[start + 2] <= SHORT_LENGTH_MAX:
-        return Apdu(command, data[start + HEADER_SHORT : start + size])
-    return Apdu(command, data[start + HEADER_LONG : start + size], size - HEADER_LONG <= SHORT_LENGTH_MAX)
+        return command, data[start + HEADER_SHORT : start + size], False
+    return command, data[start + HEADER_LONG : start + size], size - HEADER_LONG <= SHORT_LENGTH_MAX
 
 
 def parse_apdu(data: bytes) -> Apdu:
     """Exactly one APDU; raises DecodeError (IncompleteError, ForeignProtocolError) for anything else."""
+    return Apdu(*split(data))
+
+
+def split(data: bytes) -> tuple[int, bytes, bool]:
+    """What exactly one APDU consists of: command, data, and `long_form`; raises as `parse_apdu`."""
     if data and data[0] not in CLASSES:
         raise foreign(data, 0)
     size = measure(data)
@@ -151,7 +164,7 @@ class ApduReader:
             size = measure(data, start)
             if size is None or start + size > end:
                 break
-            frames.append(_cut(data, start, size))
+            frames.append(Apdu(*_cut(data, start, size)))
             start += size
         self._buffer = bytearray() if error is not None else bytearray(data[start:])
         return frames, error

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import product
 from typing import NamedTuple
 
 from drivers.zvt.errors import DecodeError, LocalProtocolError
-from drivers.zvt.tlv import Tlv, Value, encode_length, encode_tlv, parse_tlv, read_length
+from drivers.zvt.tlv import Tlv, Value, encode_head, encode_tlv, parse_tlv, read_length
 
 LLVAR_MAX = 99
 """Fx Fy: two decimal digits (chapter 12)."""
@@ -128,10 +129,14 @@ for _id, _bmp in BMPS.items():
 
 _DIGITS: list[bool] = [number in BMPS and BMPS[number].digits for number in range(256)]
 _BCD = bytes(tens << 4 | ones for tens in range(10) for ones in range(10))
-_IDS: list[bytes] = [bytes((number,)) for number in range(256)]
+_IDS: dict[int, bytes] = {number: bytes((number,)) for number in BMPS}
+
+# By the number of digits: how each length is written, and what is written as which length.
 _LENGTHS: dict[int, list[bytes]] = {
-    digits: [bytes(0xF0 + int(digit) for digit in f"{length:0{digits}}") for length in range(10**digits)]
-    for digits in (2, 3)
+    digits: [bytes(spelt) for spelt in product(range(0xF0, 0xFA), repeat=digits)] for digits in (2, 3)
+}
+_READ: dict[bytes, int] = {
+    spelt: length for lengths in _LENGTHS.values() for length, spelt in enumerate(lengths)
 }
 
 NO_RECEIPT = b"\xff\xff"
@@ -181,79 +186,75 @@ def parse_fields(data: bytes, position: int = 0, end: int | None = None) -> tupl
     stop = len(data) if end is None else end
     fields: list[Field] = []
     # this is the innermost loop of everything: the named tuple is made without its keyword-taking constructor
-    new = tuple.__new__
+    new, sizes, digits = tuple.__new__, _SIZES, _DIGITS
     while position < stop:
         number = data[position]
-        size = _SIZES[number]
-        position += 1
+        size = sizes[number]
+        start = position + 1
         if size > 0:
-            after = position + size
-            if after > stop:
-                raise DecodeError(
-                    f"BMP {number:02X} has {size} bytes, {stop - position} are left",
-                    position,
-                    f"{size} bytes",
-                )
-            value = data[position:after]
+            position = start + size
+            value = data[start:position]
             # what is left when all pairs of digits are taken away is not BCD
-            if (
-                _DIGITS[number]
-                and value.translate(None, _BCD)
-                and not (number == 0x87 and value == NO_RECEIPT)
-            ):
+            if digits[number] and value.translate(None, _BCD) and position <= stop:
                 raise DecodeError(
-                    f"non BCD nibble in BMP {number:02X} ({BMPS[number].name})", position, "digits 0-9"
+                    f"non BCD nibble in BMP {number:02X} ({BMPS[number].name})", start, "digits 0-9"
                 )
-            fields.append(new(Field, (number, value, 0)))
+        elif size <= _LLVAR:
+            start -= size
+            length = _READ.get(data[start + size : start])
+            if length is None or start > stop:
+                length = var_length(data, start + size, -size, stop)
+            position = start + length
+            value = data[start:position]
         elif size == _TLV:
-            length, position, width = read_length(data, position, stop)
-            after = position + length
-            if after > stop:
-                raise DecodeError(
-                    f"TLV container has {length} bytes, {stop - position} are left",
-                    position,
-                    f"{length} bytes",
-                )
-            fields.append(Field(number, parse_tlv(data, position, after), width))
-        elif size == _UNKNOWN:
-            raise DecodeError(f"unknown BMP {number:02X}", position - 1, "a BMP of the standard")
+            length, start, width = read_length(data, start, stop)
+            position = start + length
+            if position <= stop:
+                fields.append(Field(number, parse_tlv(data, start, position), width))
+                continue
         else:
-            length = var_length(data, position, -size, stop)
-            position -= size
-            after = position + length
-            if after > stop:
-                raise DecodeError(
-                    f"BMP {number:02X} announces {length} bytes, {stop - position} are left",
-                    position,
-                    f"{length} bytes",
-                )
-            fields.append(new(Field, (number, data[position:after], 0)))
-        position = after
-        if len(fields) > FIELDS_MAX:
-            raise DecodeError(f"more than {FIELDS_MAX} fields", position, "a shorter message")
+            raise DecodeError(f"unknown BMP {number:02X}", position, "a BMP of the standard")
+        if position > stop:
+            raise _too_short(number, position - start, start, stop)
+        fields.append(new(Field, (number, value, 0)))
+    if len(fields) > FIELDS_MAX:
+        raise DecodeError(f"more than {FIELDS_MAX} fields", position, "a shorter message")
     return tuple(fields)
+
+
+def _too_short(number: int, length: int, start: int, stop: int) -> DecodeError:
+    """The error for a field that is longer than what is left."""
+    size, left = _SIZES[number], stop - start
+    if size == _TLV:
+        reason = f"TLV container has {length} bytes, {left} are left"
+    elif size > 0:
+        reason = f"BMP {number:02X} has {length} bytes, {left} are left"
+    else:
+        reason = f"BMP {number:02X} announces {length} bytes, {left} are left"
+    return DecodeError(reason, start, f"{length} bytes")
 
 
 def encode_fields(fields: Iterable[Field]) -> bytes:
     """Bytes of the fields in their order; a value that does not fit its format is a LocalProtocolError."""
     parts: list[bytes] = []
+    ids = _IDS
     for number, value, width in fields:
-        size = _SIZES[number] if 0 <= number <= 0xFF else _UNKNOWN
+        size = _SIZES[number] if number in ids else _UNKNOWN
         if isinstance(value, bytes):
             if size > 0:
                 if len(value) != size:
                     raise LocalProtocolError(f"BMP {number:02X} takes {size} bytes, not {len(value)}")
-                parts += (_IDS[number], value)
+                parts.append(ids[number] + value)
                 continue
-            if size < _TLV:
-                parts += (_IDS[number], encode_var(value, -size))
+            if size <= _LLVAR:
+                parts.append(ids[number] + encode_var(value, -size))
                 continue
         elif size == _TLV:
             body = encode_tlv(value)
-            parts += (_IDS[CONTAINER], encode_length(len(body), width), body)
+            parts.append(encode_head(CONTAINER, len(body), width) + body)
             continue
         raise LocalProtocolError(f"BMP {number:02X} cannot carry {type(value).__name__}")
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def container(*objects: Tlv) -> Field:

@@ -66,3 +66,19 @@ class Message:
                 for field in self.fields
             ),
         )
+
+
+_new = object.__new__
+_slots = Message.__dict__
+_set_command, _set_params = _slots["command"].__set__, _slots["params"].__set__
+_set_fields, _set_long_form = _slots["fields"].__set__, _slots["long_form"].__set__
+
+
+def make(command: int, params: Mapping[str, bytes], fields: tuple[Field, ...], long_form: bool) -> Message:
+    """`Message(...)` at a third of its price, for messages by the hundred thousand."""
+    message = _new(Message)
+    _set_command(message, command)
+    _set_params(message, params)
+    _set_fields(message, fields)
+    _set_long_form(message, long_form)
+    return message

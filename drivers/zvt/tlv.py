@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from drivers.zvt.errors import DecodeError, LocalProtocolError
-from drivers.zvt.tags import RAW_CONSTRUCTED, TAGS
+from drivers.zvt.tags import RAW_CONSTRUCTED
 
 TAG_BYTES_MAX = 4
 """Tags of the standard have at most three bytes; a longer one is noise that would eat its neighbours."""
@@ -140,33 +140,57 @@ def encode_tag(tag: int) -> bytes:
     return tag.to_bytes((tag.bit_length() + 7) // 8 or 1, "big")
 
 
-_TAG_BYTES: dict[int, bytes] = {tag: encode_tag(tag) for tag in (*TAGS, *range(0x100))}
+HEADS_MAX = 64
+"""How many tags' beginnings are kept: ours are fewer, and a stranger's must not fill the memory."""
+
 _SHORT_LENGTHS: list[bytes] = [bytes((length,)) for length in range(_MORE)]
+
+
+class Heads(dict[int, list[bytes]]):
+    """A tag and its short length as they are written, by tag and length; made when a tag is first written."""
+
+    def __missing__(self, tag: int) -> list[bytes]:
+        """Make them, and keep them while there is room."""
+        written = encode_tag(tag)
+        heads = [written + length for length in _SHORT_LENGTHS]
+        if len(self) < HEADS_MAX:
+            self[tag] = heads
+        return heads
+
+
+HEADS = Heads()
+
+
+def encode_head(tag: int, length: int, width: int) -> bytes:
+    """A tag and the length of what follows it; `width` as in `encode_length`."""
+    if width or length >= _MORE:
+        return encode_tag(tag) + encode_length(length, width)
+    return HEADS[tag][length]
 
 
 def encode_tlv(objects: Iterable[Tlv]) -> bytes:
     """Bytes of the objects one after another, without a container round them."""
     parts: list[bytes] = []
+    heads = HEADS
     for tag, value, width in objects:
         body = value if isinstance(value, bytes) else encode_tlv(value)
         length = len(body)
-        parts += (
-            _TAG_BYTES.get(tag) or encode_tag(tag),
-            encode_length(length, width) if width or length >= _MORE else _SHORT_LENGTHS[length],
-            body,
-        )
-    return b"".join(parts)
+        if width or length >= _MORE:
+            parts.append(encode_head(tag, length, width) + body)
+        else:
+            parts.append(heads[tag][length] + body)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def find(objects: Iterable[Tlv], *path: int) -> Value | None:
     """Value of the first object reached by going down the tags of `path`, or None."""
-    wanted, *rest = path
-    for item in objects:
-        if item.tag == wanted:
+    wanted, rest = path[0], path[1:]
+    for tag, value, _ in objects:
+        if tag == wanted:
             if not rest:
-                return item.value
-            if not isinstance(item.value, bytes):
-                found = find(item.value, *rest)
+                return value
+            if not isinstance(value, bytes):
+                found = find(value, *rest)
                 if found is not None:
                     return found
     return None

@@ -1,13 +1,12 @@
 """Typed faces of messages: a frozen dataclass each, with a table of where its values stand."""
 
-from collections.abc import Iterator
 from types import NoneType
 from typing import Any, ClassVar, NamedTuple, Self, get_args
 
 from drivers.zvt.errors import LocalProtocolError, RemoteProtocolError
 from drivers.zvt.fields import CONTAINER, Field
 from drivers.zvt.message import Message
-from drivers.zvt.tlv import Tlv, every, find
+from drivers.zvt.tlv import Tlv, every, find, find_bytes
 from drivers.zvt.values import Codec
 
 
@@ -55,17 +54,16 @@ class Face:
         params: dict[str, bytes] = {}
         fields: list[Field] = []
         objects: list[Tlv] = []
-        for place in self.PLACES:
-            value = getattr(self, place.attribute)
+        for attribute, codec, param, bmp, path, many in self.PLACES:
+            value = getattr(self, attribute)
             if value is None or value == ():
                 continue
-            if place.param:
-                params[place.param] = place.codec.encode(value)
-            elif place.bmp:
-                fields.append(Field(place.bmp, place.codec.encode(value)))
+            if param:
+                params[param] = codec.encode(value)
+            elif bmp:
+                fields.append(Field(bmp, codec.encode(value)))
             else:
-                for item in value if place.many else (value,):
-                    _put(objects, place.path, place.codec.encode(item))
+                _put(objects, path, [codec.encode(item) for item in value] if many else [codec.encode(value)])
         if objects or getattr(self, "container", False):
             fields.append(Field(CONTAINER, tuple(objects)))
         return Message(self.COMMAND, params, tuple(fields))
@@ -75,31 +73,77 @@ class Face:
         """What a message says; RemoteProtocolError where it lacks something that cannot be left out."""
         if message.command != cls.COMMAND:
             raise LocalProtocolError(f"{message.command:04X} read as {cls.__name__}")
+        plan = _PLANS.get(cls)
+        if plan is None:
+            plan = _PLANS[cls] = _plan(cls)
         try:
-            return cls(**dict(_read(cls, message)))
+            return cls(**_read(plan, message))
         except TypeError as error:
             raise RemoteProtocolError(f"{message.command:04X} lacks a field: {error}") from None
 
 
-def _read(face: type[Face], message: Message) -> Iterator[tuple[str, Any]]:
-    for place in face.PLACES:
-        if place.many:
-            values = _all(message.tlv, place.path)
-            yield place.attribute, tuple(place.codec.decode(value) for value in values)
-            continue
-        if place.param:
-            raw = message.params.get(place.param)
-        elif place.bmp:
-            raw = message.get(place.bmp)
-        else:
-            raw = message.find_bytes(*place.path)
+class _Plan(NamedTuple):
+    """A face's places by where they stand, and what becomes of values that are not there."""
+
+    absent: dict[str, Any]
+    params: tuple[Place, ...]
+    bmps: dict[int, Place]
+    tags: tuple[Place, ...]
+    container: bool
+
+
+_PLANS: dict[type[Face], _Plan] = {}
+"""Made when a face is first read."""
+
+
+def _plan(face: type[Face]) -> _Plan:
+    kinds = face.__annotations__
+    # what is not there is None, whatever a new message of ours would have by default
+    absent: dict[str, Any] = {
+        place.attribute: () if place.many else None
+        for place in face.PLACES
+        if place.many or NoneType in get_args(kinds[place.attribute])
+    }
+    return _Plan(
+        absent,
+        tuple(place for place in face.PLACES if place.param),
+        {place.bmp: place for place in face.PLACES if place.bmp},
+        tuple(place for place in face.PLACES if place.path),
+        "container" in kinds,
+    )
+
+
+def _read(plan: _Plan, message: Message) -> dict[str, Any]:
+    found = plan.absent.copy()
+    for place in plan.params:
+        raw = message.params.get(place.param)
         if raw is not None:
-            yield place.attribute, place.codec.decode(raw)
-        elif NoneType in get_args(face.__annotations__[place.attribute]):
-            # what is not there is None, whatever a new message of ours would have by default
-            yield place.attribute, None
-    if "container" in face.__annotations__:
-        yield "container", message.has_container
+            found[place.attribute] = place.codec.decode(raw)
+    objects: tuple[Tlv, ...] = ()
+    # from behind, so that the first of equal fields counts
+    for number, value, _ in reversed(message.fields):
+        if not isinstance(value, bytes):
+            objects = value
+        elif number in plan.bmps:
+            at = plan.bmps[number]
+            found[at.attribute] = at.codec.decode(value)
+    if objects:
+        there = {item.tag for item in objects}
+        for place in plan.tags:
+            if place.path[0] in there:
+                _find(place, objects, found)
+    if plan.container:
+        found["container"] = message.has_container
+    return found
+
+
+def _find(place: Place, objects: tuple[Tlv, ...], found: dict[str, Any]) -> None:
+    if place.many:
+        found[place.attribute] = tuple(map(place.codec.decode, _all(objects, place.path)))
+        return
+    raw = find_bytes(objects, *place.path)
+    if raw is not None:
+        found[place.attribute] = place.codec.decode(raw)
 
 
 def _all(objects: tuple[Tlv, ...], path: tuple[int, ...]) -> list[bytes]:
@@ -110,18 +154,18 @@ def _all(objects: tuple[Tlv, ...], path: tuple[int, ...]) -> list[bytes]:
     return [value for value in every(inside, last) if isinstance(value, bytes)]
 
 
-def _put(objects: list[Tlv], path: tuple[int, ...], value: bytes) -> None:
-    """Add a value at the end of its container, which is made if it is not the last one already."""
+def _put(objects: list[Tlv], path: tuple[int, ...], values: list[bytes]) -> None:
+    """Add values at the end of their container, which is made if it is not there already."""
     first, *rest = path
     if not rest:
-        objects.append(Tlv(first, value))
+        objects += [Tlv(first, value) for value in values]
         return
     inside: list[Tlv] = []
     for index, item in enumerate(objects):
         if item.tag == first and not isinstance(item.value, bytes):
             inside = list(item.value)
-            _put(inside, tuple(rest), value)
+            _put(inside, tuple(rest), values)
             objects[index] = Tlv(first, tuple(inside))
             return
-    _put(inside, tuple(rest), value)
+    _put(inside, tuple(rest), values)
     objects.append(Tlv(first, tuple(inside)))

@@ -1,7 +1,8 @@
 """Reading messages."""
 
 from drivers.zvt.commands.codec import decode_bytes, encode
-from drivers.zvt.message import Message
+from drivers.zvt.fields import Field
+from drivers.zvt.message import Message, make
 from drivers.zvt.tlv import Tlv
 
 
@@ -27,3 +28,9 @@ def test_objects_are_added_to_the_container_or_make_one() -> None:
 def test_messages_are_equal_by_what_they_say() -> None:
     assert Message(0x0601) == Message(0x0601, {}, ())
     assert Message(0x0601) != Message(0x0602)
+
+
+def test_a_message_made_quickly_is_a_message() -> None:
+    made = make(0x0600, {"config": b"\x86"}, (Field(0x03, b"\x00"),), True)
+    assert made == Message(0x0600, {"config": b"\x86"}, (Field(0x03, b"\x00"),), True)
+    assert repr(made) == repr(Message(0x0600, {"config": b"\x86"}, (Field(0x03, b"\x00"),), True))

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from drivers.zvt.errors import DecodeError, LocalProtocolError
 from drivers.zvt.tlv import (
     DEPTH_MAX,
+    HEADS,
+    HEADS_MAX,
     Tlv,
     encode_length,
     encode_tag,
@@ -146,3 +148,9 @@ def test_any_bytes_are_objects_or_a_decode_error(data: bytes) -> None:
         assert 0 <= where <= len(data)
     else:
         assert encode_tlv(objects) == data
+
+
+def test_a_strangers_tags_do_not_fill_the_memory() -> None:
+    objects = tuple(Tlv(0x1F8100 + number, b"x") for number in range(100))
+    assert parse_tlv(encode_tlv(objects), 0, 5 * 100) == objects
+    assert len(HEADS) <= HEADS_MAX
