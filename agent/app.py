@@ -39,6 +39,8 @@ from drivers.contract import DriverError
 
 if TYPE_CHECKING:  # loaded where the settings ask for it: a store without Stripe pays nothing for it
     from agent.fleet.reconciler import Reconciler
+    from agent.pos.register.door import ZvtDoor
+    from agent.pos.register.places import MakeListener
     from agent.stripe.api import Stripe
     from agent.stripe.exchange import Exchange
 
@@ -64,6 +66,7 @@ class World:
     services: Mapping[str, object] = field(default_factory=dict)  # lent to drivers, besides our own
     on_tcp: Callable[[web.Application, str, int], AbstractAsyncContextManager[int]] = on_tcp
     on_unix: Callable[[web.Application, Path], AbstractAsyncContextManager[Path]] = on_unix
+    on_register: "MakeListener | None" = None  # where ZVT registers call; None: as the settings say
 
 
 class Gateway:
@@ -93,6 +96,10 @@ class Gateway:
             random=world.random,
         )
         self.desk = Desk(self.journal, now=world.now)
+        self.registers = self._make_registers()
+        self.sweeper = Sweeper(
+            self.desk.lanes, self.journal, lambda name: self.desk.cancel(name, None), now=world.now
+        )
         self._services = registry.Services(
             now=world.now,
             gateway=settings.gateway.name,
@@ -105,6 +112,25 @@ class Gateway:
         self._heartbeat = Heartbeat(self._notifier, status=self._status_line, clock=self._clock)
         self._health = self._make_health()
         self._metrics = self._make_metrics()
+
+    def _make_registers(self) -> "ZvtDoor | None":
+        if not self._settings.doors.zvt:
+            return None
+        from agent.pos.register.door import ZvtDoor
+        from agent.pos.register.memory_file import MemoryFile
+        from agent.pos.register.places import places
+
+        try:
+            return ZvtDoor(
+                self.desk,
+                MemoryFile(self._settings.registers_path),
+                places(self._settings.doors.zvt, self._world.on_register),
+                now=self._world.now,
+                gateway=self._settings.gateway.name,
+            )
+        except BaseException:  # handed on: but the journal's lock and thread must not be left behind
+            self.journal.close()
+            raise
 
     def _clock(self) -> float:
         return self._loop.time() if self._world.clock is None else self._world.clock()
@@ -203,6 +229,7 @@ class Gateway:
             "journal": self._journal_health,
             "readers": self._readers_health,
             "fleet": self._fleet_health,
+            "books": self._books_health,
         }
         return Health(
             self._settings.gateway.name,
@@ -215,6 +242,13 @@ class Gateway:
 
     def _journal_health(self) -> Finding:
         return Finding(self.journal.trouble, {"path": str(self._settings.journal.path)})
+
+    def _books_health(self) -> Finding:
+        last, count = self.sweeper.last, len(self.sweeper.last.quarrels)
+        problem = (
+            f"{count} sales differ from the provider's books: see the log, correct by hand" if count else ""
+        )
+        return Finding(problem, {"seen": last.seen, "released": last.released, "quarrels": count})
 
     def _readers_health(self) -> Finding:
         readers = self.desk.readers()
@@ -305,6 +339,7 @@ class Gateway:
                 tasks = [
                     group.create_task(self.desk.run(), name="desk"),
                     group.create_task(self._fitting.run(), name="readers"),
+                    group.create_task(self.sweeper.run(), name="sweeper"),
                     group.create_task(self._heartbeat.run(), name="heartbeat"),
                     group.create_task(FileWatch(self._source, self.look).run(), name="fleet files"),
                 ]
@@ -321,6 +356,8 @@ class Gateway:
                 for task in tasks:
                     task.cancel()
         finally:
+            if self.registers is not None:
+                self.registers.close()
             self.journal.close()
 
     @asynccontextmanager
@@ -335,6 +372,8 @@ class Gateway:
             await stack.enter_async_context(
                 self._world.on_unix(self.make_door(operator=True), self._settings.control_socket)
             )
+            if self.registers is not None:
+                await stack.enter_async_context(self.registers.open())
             yield
 
     async def _drain(self) -> None:
@@ -343,6 +382,8 @@ class Gateway:
             async with asyncio.timeout(self._settings.payments.shutdown_grace_s):
                 for lane in list(self.desk.lanes.by_name.values()):
                     await lane.idle()
+                if self.registers is not None:
+                    await self.registers.idle()
         except TimeoutError:
             log.info("stopping with a sale under way: it is taken up at the next start")
 

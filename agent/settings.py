@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from agent import documents
 from agent.logs import Format, Level
 from agent.secret import Secret
+from drivers.links.address import parse_address
 
 STATE_DIRECTORY = Path("/var/lib/tillgate")
 RUNTIME_DIRECTORY = Path("/run/tillgate")
@@ -143,10 +144,88 @@ class HttpDoorSettings(Part):
     connection_tokens_per_minute: int = Field(30, ge=1, le=6_000)
 
 
+def _check_listen(listen: str) -> str:
+    """Where registers call: a port of this machine."""
+    if listen.startswith("serial:"):
+        parse_address(listen)
+        return listen
+    parts = urlsplit(listen)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.scheme not in {"tcp", "tls"} or not parts.hostname or port is None or parts.path or parts.query:
+        raise ValueError(
+            "must be tcp://ADDRESS:PORT, tls://ADDRESS:PORT or serial:///dev/...; 0.0.0.0 is every address "
+            "of this machine, 20007 the usual port"
+        )
+    return listen
+
+
+Digits = Annotated[str, Field(pattern=r"^[0-9]{8}$")]
+Currency = Annotated[str, Field(pattern=r"^[a-z]{3}$")]
+RegisterProfile = Literal[
+    "standard",
+    "korona",
+    "old",
+    "no-final-ack",
+    "abort-only",
+    "currency-always",
+    "latin-1",
+    "big-endian",
+    "card-complete",
+    "feig",
+    "patient",
+]
+
+
+class ZvtDoorSettings(Part):
+    """One register that speaks ZVT: where it calls, which till it is, on which reader it sells.
+
+    `certificate` and `key` are PEM files, for tls://; with `client_ca` only registers with a certificate
+    of it may call. Without `password` any is good. `header` stands on top of every receipt.
+    """
+
+    listen: Annotated[str, AfterValidator(_check_listen)]
+    till: Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
+    reader: Name
+    profile: RegisterProfile = "standard"
+    password: SecretReference | None = None
+    terminal_id: Digits | None = None
+    currencies: Annotated[tuple[Currency, ...], BeforeValidator(_listed), Field(min_length=1)] = ("eur",)
+    language: Literal["de", "en", "fr", "it", "es", "nl"] = "de"
+    header: tuple[Annotated[str, Field(max_length=40)], ...] = Field((), max_length=8)
+    contract_number: str = Field("", max_length=15)
+    closing_after_h: float | None = Field(None, gt=0, le=24 * 366, allow_inf_nan=False)
+    certificate: Path | None = None
+    key: SecretReference | None = None
+    client_ca: Path | None = None
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if self.listen.startswith("tls:") != (self.certificate is not None and self.key is not None):
+            raise ValueError("tls:// needs `certificate` and `key`, and they need tls://")
+        if self.client_ca is not None and self.certificate is None:
+            raise ValueError("`client_ca` needs tls://")
+        return self
+
+
+def _check_registers(doors: tuple[ZvtDoorSettings, ...]) -> tuple[ZvtDoorSettings, ...]:
+    for what, names in (
+        ("till", [door.till for door in doors]),
+        ("listen", [door.listen for door in doors if not door.listen.endswith(":0")]),
+    ):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"`{what}` {twice[0]} is given twice: each register has its own")
+    return doors
+
+
 class DoorsSettings(Part):
     """The doors that are open; a door set to null stays shut."""
 
     http: HttpDoorSettings | None = HttpDoorSettings()
+    zvt: Annotated[tuple[ZvtDoorSettings, ...], AfterValidator(_check_registers)] = ()
 
 
 class PaymentsSettings(Part):
@@ -181,6 +260,11 @@ class Settings(Part):
         """The registry of tills and the hashes of their tokens, beside the journal."""
         return self.journal.path.with_name("tills.json")
 
+    @property
+    def registers_path(self) -> Path:
+        """What ZVT registers were told, beside the journal."""
+        return self.journal.path.with_name("registers.db")
+
 
 def load(path: Path) -> Settings:
     """The settings in a file, relative paths taken from its directory; `ProblemsError` with every problem."""
@@ -210,7 +294,9 @@ def _anchored(settings: Settings, directory: Path) -> Settings:
     if stripe is not None and stripe.key.file is not None:
         key = stripe.key.model_copy(update={"file": directory / stripe.key.file})
         stripe = stripe.model_copy(update={"key": key})
+    registers = tuple(_anchored_register(door, directory) for door in settings.doors.zvt)
     changed = {
+        "doors": settings.doors.model_copy(update={"zvt": registers}),
         "fleet": fleet,
         "journal": journal,
         "stripe": stripe,
@@ -219,12 +305,34 @@ def _anchored(settings: Settings, directory: Path) -> Settings:
     return settings.model_copy(update=changed)
 
 
+def _anchored_register(door: ZvtDoorSettings, directory: Path) -> ZvtDoorSettings:
+    changed: dict[str, Any] = {}
+    for name in ("certificate", "client_ca"):
+        path = getattr(door, name)
+        if path is not None:
+            changed[name] = directory / path
+    for name in ("password", "key"):
+        reference = getattr(door, name)
+        if reference is not None and reference.file is not None:
+            changed[name] = reference.model_copy(update={"file": directory / reference.file.expanduser()})
+    return door.model_copy(update=changed)
+
+
+def locate(reference: SecretReference, environ: Mapping[str, str] | None = None) -> Path:
+    """The file of a secret that a library reads itself; `SecretError` says why it cannot be had."""
+    if reference.file is not None:
+        _read_secret(reference.file, str(reference))
+        return reference.file
+    resolve(reference, environ)
+    name = str(reference.credential)
+    return next(path for each in _directories(environ) if (path := each / name).exists())
+
+
 def resolve(reference: SecretReference, environ: Mapping[str, str] | None = None) -> Secret:
     """Read the secret a reference points at, without its final line break; `SecretError` says why not."""
     if reference.file is not None:
         return _read_secret(reference.file.expanduser(), str(reference))
-    given = (os.environ if environ is None else environ).get("CREDENTIALS_DIRECTORY")
-    directories = (Path(given),) if given else CREDENTIAL_DIRECTORIES
+    directories = _directories(environ)
     unreadable: SecretError | None = None
     for directory in directories:
         try:
@@ -240,6 +348,11 @@ def resolve(reference: SecretReference, environ: Mapping[str, str] | None = None
         f"{reference} is not in {places}: "
         f"let the unit load it (LoadCredential={reference.credential}:PATH), or write {{file: PATH}}"
     )
+
+
+def _directories(environ: Mapping[str, str] | None) -> tuple[Path, ...]:
+    given = (os.environ if environ is None else environ).get("CREDENTIALS_DIRECTORY")
+    return (Path(given),) if given else CREDENTIAL_DIRECTORIES
 
 
 def _read_secret(path: Path, what: str) -> Secret:

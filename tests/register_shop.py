@@ -207,9 +207,7 @@ class RegisterShop:
         self.policy = policy
         self.options = options
         self.network = MemoryNetwork()
-        self.simulator = StripeSimulator(
-            now=lambda: (now() - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
-        )
+        self.simulator = StripeSimulator(now=_unix_time)
         self.exchange = SimulatedExchange(self.simulator, latency_s=0.05)
         self.stripe = SimulatedStripe(self.simulator, exchange=self.exchange)
         self.ids: dict[str, str] = {}

@@ -12,6 +12,7 @@ from hashlib import sha256
 from agent.payments.desk import Desk
 from agent.payments.errors import PaymentsError
 from agent.payments.journal import Now
+from agent.pos.listening import ListenError
 from agent.pos.register.conversation import Conversation
 from agent.pos.register.line import BareLine, FramedLine, Line
 from agent.pos.register.listening import SerialPort
@@ -19,7 +20,7 @@ from agent.pos.register.memory import Memory
 from agent.pos.register.memory_file import MemoryFile
 from agent.pos.register.options import RegisterOptions
 from agent.pos.register.terminal import TillTerminal
-from drivers.links.base import Breakable, Listener
+from drivers.links.base import Breakable, LinkNotOpenedError, Listener
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +78,14 @@ class ZvtDoor:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Serve registers inside the block. Errors: `LinkNotOpenedError` for a port that cannot be had."""
+        """Serve registers inside the block. Errors: `ListenError` for a port that cannot be had."""
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._file.flushed)
             for place, _ in self.tills.values():
-                await place.listener.open()
+                try:
+                    await place.listener.open()
+                except LinkNotOpenedError as error:
+                    raise ListenError(f"till {place.options.till}: {error}") from error
                 stack.push_async_callback(place.listener.close)
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -92,7 +97,10 @@ class ZvtDoor:
                 finally:
                     for task in tasks:
                         task.cancel()
-            await self._file.flushed()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
 
     async def idle(self) -> None:
         """Wait until no register's command is at work."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent.payments.errors import PaymentsError
+from agent.payments.errors import JournalError
 
 APPLICATION_ID = 0x54494C52
 """TILR: so that no other database is taken for this one."""
@@ -36,7 +36,7 @@ Row = tuple[str, Sequence[object]]
 """A statement and its values."""
 
 
-class MemoryFileError(PaymentsError):
+class MemoryFileError(JournalError):
     """What registers were told cannot be read or written; the message says why and what to do."""
 
     code = "register_memory_unavailable"
