@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 
+from drivers.contract import Link
 from drivers.links.address import MemoryAddress
 from drivers.links.base import Cause, LinkLostError, LinkNotOpenedError
 from drivers.links.inbox import Inbox
@@ -101,7 +102,11 @@ class MemoryNetwork:
         self._listeners[name] = listener
         return listener
 
-    def call(self, address: MemoryAddress) -> MemoryLink:
+    def stands_for(self, path: str) -> bool:
+        """Whether somebody here listens under the path of a serial port, in its place."""
+        return path in self._listeners
+
+    def call(self, address: MemoryAddress) -> Link:
         """A link to who listens. Errors: `LinkNotOpenedError`."""
         listener = self._listeners.get(address.name)
         if listener is None:

@@ -52,6 +52,8 @@ async def connect(
 async def _open(address: Address, memory: MemoryNetwork | None) -> Link:
     # imported here: a store pays only for the kinds of link it has
     match address:
+        case SerialAddress(path=path) if memory is not None and memory.stands_for(path):
+            return memory.call(MemoryAddress(path))
         case SerialAddress():
             from drivers.links.serial import open_serial
 

@@ -174,6 +174,8 @@ class Conversation:
             case Answered():
                 if self._waiter is not None and not self._waiter.done():
                     self._waiter.set_result(event)
+                if self.dialogue.state is State.READY:
+                    self.device.over(self)
             case Rejected(answer=answer):
                 self.line.send(answer)
             case Repeated(answer=said) if said is not None:

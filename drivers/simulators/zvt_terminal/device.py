@@ -20,6 +20,11 @@ FACTORY_BAUD = 9600
 class Task(Protocol):
     """What the terminal is busy with."""
 
+    @property
+    def conversation(self) -> "Caller | None":
+        """For whom; None: for somebody at its own keys."""
+        ...
+
     def stop(self) -> None:
         """Somebody pressed stop, or the register said 06 B0."""
         ...
@@ -126,6 +131,11 @@ class Device:
     def be_silent(self, seconds: float) -> None:
         """Hear and say nothing for a while."""
         self._silent_until = asyncio.get_running_loop().time() + seconds
+
+    def over(self, caller: Caller) -> None:
+        """The register has had the last word of its command: its next one finds a terminal that is free."""
+        if self.task is not None and self.task.conversation is caller:
+            self.task = None
 
     def reboot(self) -> None:
         """The power fails and comes back: what is not in the memory is lost, connections too."""
