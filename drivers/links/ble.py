@@ -57,6 +57,12 @@ class BleLink:
         self._write: BleakGATTCharacteristic | None = None
         self._forget: Callable[[], None] | None = None
         self._confirmed = True
+        self._up = False
+
+    @property
+    def client(self) -> BleakClient | None:
+        """Bleak's client, for looks from outside; None before and after."""
+        return self._client
 
     @property
     def chunk(self) -> int:
@@ -103,9 +109,7 @@ class BleLink:
         try:
             device = await self._radio.locate(self._address)
             limit_s = PAIR_S if self._address.pair else CONNECT_S
-            client = BleakClient(
-                device, lambda _: self._lost_by("it disconnected"), timeout=limit_s, pair=self._address.pair
-            )
+            client = BleakClient(device, self._disconnected, timeout=limit_s, pair=self._address.pair)
             forget = self._radio.bus.on_gone(lambda: self._lost_by("bluetoothd ended"))
         except BaseException:
             self._radio.bus.release()
@@ -114,6 +118,7 @@ class BleLink:
         try:
             async with within(limit_s):
                 await client.connect()
+            self._up = True
             await self._subscribe(client)
             # whatever was lost meanwhile is lost now
             self._inbox.check(self.name)
@@ -148,20 +153,27 @@ class BleLink:
     async def _write_chunk(self, client: BleakClient, chunk: bytes) -> None:
         assert self._write is not None
         try:
-            async with within(WRITE_S), asyncio.timeout(None) as self._writing:
-                await client.write_gatt_char(self._write, chunk, response=self._confirmed)
+            async with within(WRITE_S), asyncio.timeout(None) as writing:
+                self._writing = writing
+                try:
+                    await client.write_gatt_char(self._write, chunk, response=self._confirmed)
+                finally:
+                    self._writing = None
         except TROUBLE as error:
             # whichever error: a part of the stream is missing, and there is no way to say so to the device
             self._end(lost(self.name, error))
         except BaseException:
             self._end(LinkLostError(f"{self.name} was left in the middle of a message"))
             raise
-        finally:
-            self._writing = None
         self._inbox.check(self.name)
 
     def _heard(self, _: BleakGATTCharacteristic, data: bytearray) -> None:
         self._inbox.put(bytes(data))
+
+    def _disconnected(self, _: BleakClient) -> None:
+        # also called for tries that bleak repeats by itself
+        if self._up:
+            self._lost_by("it disconnected")
 
     def _lost_by(self, why: str) -> None:
         self._end(LinkLostError(f"{self.name} is lost: {why}"))
@@ -172,7 +184,7 @@ class BleLink:
 
     def _end(self, loss: LinkLostError) -> None:
         self._inbox.end(loss)
-        if self._writing is not None and not self._writing.expired():
+        if self._writing is not None:
             # BlueZ answers a write under way in its own time, or never
             self._writing.reschedule(asyncio.get_running_loop().time())
 

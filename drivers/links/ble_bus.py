@@ -124,7 +124,8 @@ class BluezBus:
 
     def __init__(self) -> None:
         self._bus: MessageBus | None = None
-        self._users = 0
+        self.users = 0
+        """How many have acquired it."""
         self._lock = asyncio.Lock()
         self._listeners: set[Callable[[], None]] = set()
         self.owner = ""
@@ -132,7 +133,7 @@ class BluezBus:
 
     async def acquire(self) -> None:
         """Be connected. Errors: `OSError`, `BusError`, dbus-fast's `AuthError`, `TimeoutError`."""
-        self._users += 1
+        self.users += 1
         try:
             async with self._lock:
                 if self._bus is None or not self._bus.connected:
@@ -144,8 +145,8 @@ class BluezBus:
 
     def release(self) -> None:
         """What `acquire` gave is not needed any more."""
-        self._users -= 1
-        if self._users == 0:
+        self.users -= 1
+        if self.users == 0:
             self._drop()
 
     def on_gone(self, listener: Callable[[], None]) -> Callable[[], None]:

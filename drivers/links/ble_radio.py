@@ -7,7 +7,7 @@ from bleak.backends.device import BLEDevice
 
 from drivers.links.address import BleAddress
 from drivers.links.base import Cause, LinkNotOpenedError
-from drivers.links.ble_bus import Adapter, BluezBus, Device, Known
+from drivers.links.ble_bus import BluezBus, Device, Known
 from drivers.links.ble_scanner import BleScanner, Sighting
 
 FIND_S = 8.0
@@ -32,20 +32,20 @@ class Radio:
         adapter = known.adapter(address.adapter)
         device = known.device(address.device, adapter)
         if device is not None and device.connected:
-            return _native(device)
+            return native(device)
         try:
             heard = await self.scanner.find(address.device, adapter=adapter.name, within_s=within_s)
         except TimeoutError:
             if device is not None and device.paired:
                 # a paired device may call for us alone, which BlueZ does not tell
-                return _native(device)
+                return native(device)
             raise LinkNotOpenedError(
                 f"{adapter.name} has heard nothing of it for {within_s:g} s: out of range, off, or connected "
                 "to something else",
                 cause=Cause.ABSENT,
             ) from None
-        native: BLEDevice = heard.native
-        return native
+        found: BLEDevice = heard.native
+        return found
 
     async def look(self, seconds: float, *, adapter: str = "") -> list[Sighting]:
         """All devices that are heard within so many seconds, the strongest first.
@@ -90,10 +90,8 @@ def radio() -> Radio:
 _RADIOS: WeakKeyDictionary[asyncio.AbstractEventLoop, Radio] = WeakKeyDictionary()
 
 
-def _native(device: Device) -> BLEDevice:
+def native(device: Device) -> BLEDevice:
+    """A device for bleak."""
     return BLEDevice(
         device.address, device.name or None, {"path": device.path, "props": dict(device.properties)}
     )
-
-
-__all__ = ["FIND_S", "Adapter", "Device", "Known", "Radio", "Sighting", "radio"]

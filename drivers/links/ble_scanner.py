@@ -184,7 +184,7 @@ class _Session:
             _log.debug("%s: cannot stop scanning: %s", self._adapter, error)
 
     def _detected(self, device: "BLEDevice", told: "AdvertisementData") -> None:
-        properties = device.details["props"]
+        _, properties = told.platform_data
         if told.rssi == NOT_HEARD:
             # BlueZ tells of anything that changes, not only of what it hears
             return
