@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from agent import settings as gateway_settings
+from agent.discovery.hotplug import HotPlug
 from agent.fleet.contents import LocalContents
 from agent.fleet.fitting import Fitting
 from agent.fleet.roster import Roster, roster
@@ -341,6 +342,7 @@ class Gateway:
                     group.create_task(self._fitting.run(), name="readers"),
                     group.create_task(self.sweeper.run(), name="sweeper"),
                     group.create_task(self._heartbeat.run(), name="heartbeat"),
+                    group.create_task(HotPlug(self.desk.lanes.by_name.values).run(), name="hot-plug"),
                     group.create_task(FileWatch(self._source, self.look).run(), name="fleet files"),
                 ]
                 if self.reconciler is not None:
