@@ -18,6 +18,11 @@ TEMPORARY_STATUSES = frozenset({409, 424, 429})
 """Conflict, a failed dependency, too many requests: docs.stripe.com/api/errors."""
 
 
+NO_ANSWER = "stripe_no_answer"
+STRIPE_FAILED = "stripe_failed"
+"""Codes of a `NoAnswerError`: nothing came back, or Stripe said that it does not know itself (5xx)."""
+
+
 class StripeError(DriverError):
     """A call to Stripe did not give what it was made for. `status` 0: no HTTP answer at all."""
 
@@ -42,9 +47,7 @@ class NotSentError(StripeError, NotStartedError):
 class NoAnswerError(StripeError):
     """The request may or may not have been carried out; ask, or repeat it with the same key."""
 
-    def __init__(
-        self, message: str, *, code: str = "stripe_no_answer", status: int = 0, request_id: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, code: str = NO_ANSWER, status: int = 0, request_id: str = "") -> None:
         super().__init__(message, code=code, status=status, request_id=request_id)
 
 

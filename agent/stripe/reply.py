@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from agent.stripe.errors import NoAnswerError, RequestRefusedError, StripeError
+from agent.stripe.errors import NO_ANSWER, STRIPE_FAILED, NoAnswerError, RequestRefusedError, StripeError
 from agent.stripe.exchange import HttpResponse
 
 _KEY_HINTS = {
@@ -48,14 +48,17 @@ def read(response: HttpResponse, what: str, hide: Callable[[str], str]) -> Reply
     error = data.get("error") if data is not None else None
     if 400 <= status < 500 and isinstance(error, Mapping):
         return _no(status, error, what, request_id, told, hide)
+    code = NO_ANSWER
     if status >= 500:
         lost = f"{what}: Stripe answered {status}; whether it was carried out is not known"
+        # its own word, not a proxy's: under an idempotency key it may be kept, and come again for a day
+        code = STRIPE_FAILED if isinstance(error, Mapping) else NO_ANSWER
     else:
         lost = (
             f"{what}: the answer is not Stripe's ({status} {headers.get('content-type', 'no content type')},"
             f" {len(response.body)} bytes): a captive portal or a proxy probably answered"
         )
-    doubt = NoAnswerError(lost, status=status, request_id=request_id)
+    doubt = NoAnswerError(lost, code=code, status=status, request_id=request_id)
     return Failure(doubt, again=told is not False)
 
 

@@ -12,7 +12,7 @@ from drivers.contract import (
 )
 from drivers.readers.stripe_calls import RefundFacts, StripeCalls
 from drivers.readers.stripe_keys import Keys
-from drivers.readers.stripe_outcome import BEFORE_THE_KEYS, SESSION_KEY, refunded
+from drivers.readers.stripe_outcome import BEFORE_THE_KEYS, SESSION_KEY, STRIPE_FAILED, refunded
 from drivers.readers.stripe_settlement import NOTHING_SENT
 
 OPERATION = "refund"
@@ -37,14 +37,8 @@ async def refund(calls: StripeCalls, request: PaymentRequest, report: Report) ->
         if found is not None:
             await report.reference("refund", found.id)
             return refunded(found)
-    keys = Keys(request, report)
     try:
-        made = await calls.create_refund(
-            original,
-            key=await keys.of(OPERATION),
-            amount=request.money.amount,
-            metadata={**request.metadata, SESSION_KEY: request.session},
-        )
+        made = await _make(calls, request, original, Keys(request, report))
     except RefusedError as refusal:
         found = None if fresh else await _find(calls, request, original)
         if found is not None:
@@ -59,6 +53,21 @@ async def refund(calls: StripeCalls, request: PaymentRequest, report: Report) ->
         raise DriverError(str(unsent), code=unsent.code) from unsent
     await report.reference("refund", made.id)
     return refunded(made)
+
+
+async def _make(calls: StripeCalls, request: PaymentRequest, original: str, keys: Keys) -> RefundFacts:
+    try:
+        return await calls.create_refund(
+            original,
+            key=await keys.of(OPERATION),
+            amount=request.money.amount,
+            metadata={**request.metadata, SESSION_KEY: request.session},
+        )
+    except DriverError as doubt:
+        if doubt.code != STRIPE_FAILED or not keys.answered(OPERATION):
+            raise
+    # Stripe's word on the last number is that it failed: what is not in its list by now was not made.
+    return await _find(calls, request, original) or await _make(calls, request, original, keys)
 
 
 async def inquire(calls: StripeCalls, request: PaymentRequest) -> Outcome:

@@ -15,7 +15,15 @@ from drivers.contract import (
 from drivers.readers.stripe_calls import IntentFacts, StripeCalls
 from drivers.readers.stripe_dispatch import OPERATION
 from drivers.readers.stripe_keys import Keys
-from drivers.readers.stripe_outcome import BEFORE_THE_KEYS, DECIDED, SESSION_KEY, decided, ended, stale
+from drivers.readers.stripe_outcome import (
+    BEFORE_THE_KEYS,
+    DECIDED,
+    SESSION_KEY,
+    STRIPE_FAILED,
+    decided,
+    ended,
+    stale,
+)
 from drivers.readers.stripe_sale import OLD_CHARGE
 from drivers.readers.stripe_timing import Timing
 from drivers.readers.stripe_withdrawal import Withdrawal, ours
@@ -104,6 +112,11 @@ async def _capture(
         if keys.answered("capture"):
             return await _capture(calls, known, request, amount, keys)
         return await _true_now(calls, known, request, refusal)
+    except DriverError as doubt:
+        # A PaymentIntent is captured once, under whatever key: another number does no harm.
+        if doubt.code == STRIPE_FAILED and keys.answered("capture"):
+            return await _capture(calls, known, request, amount, keys)
+        raise
     return decided(intent, request)
 
 

@@ -75,6 +75,19 @@ async def test_money_goes_back_once_whatever_happens_to_the_answers(effect: str)
     assert session.report.attempts == {"refund": 1}
 
 
+async def test_a_refund_whose_failure_stripe_keeps_is_sent_under_a_new_number() -> None:
+    store = StripeStore()
+    driver = await store.begin()
+    session = refund_of(await sold(store, driver))
+    fault = {"match": {"method": "POST", "path": REFUNDS}, "effect": "status:500", "times": 1, "stored": True}
+    await store.stripe.control("POST", "/_sim/faults", fault)
+    await doubted(driver, session)
+    outcome = await pay(store.driver(), session)
+    assert outcome.verdict is Verdict.PAID
+    assert session.report.attempts == {"refund": 2}
+    assert sum(row["refunded"] for row in await store.stripe.ledger()) == 500
+
+
 async def test_a_refund_that_was_made_by_an_earlier_life_is_found_by_its_metadata() -> None:
     store = StripeStore()
     driver = await store.begin()

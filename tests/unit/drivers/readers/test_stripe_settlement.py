@@ -17,6 +17,7 @@ from drivers.contract import (
     Verdict,
 )
 from drivers.readers.stripe import StripeReader
+from drivers.readers.stripe_outcome import STRIPE_FAILED
 from drivers.simulators.stripe_api.settings import SimulatorSettings
 from tests.stripe_store import Session, StripeStore
 
@@ -208,6 +209,21 @@ async def test_a_capture_without_an_answer_is_repeated_with_the_same_key(effect:
     assert (outcome.verdict, outcome.amount_captured) == (Verdict.PAID, 700)
     assert (await store.row(session.intent))["captured"] == 700
     assert session.report.attempts["capture"] == 1
+
+
+async def test_a_capture_whose_failure_stripe_keeps_is_asked_for_under_a_new_number() -> None:
+    store = StripeStore()
+    driver = await store.begin()
+    session = Session(capture=Capture.MANUAL)
+    await sold(store, driver, session)
+    fault = {"match": {"method": "POST", "path": CAPTURE}, "effect": "status:500", "times": 1, "stored": True}
+    await store.stripe.control("POST", "/_sim/faults", fault)
+    with pytest.raises(DriverError) as doubt:
+        await settle(driver, session, Settlement.CAPTURE, 700)
+    assert doubt.value.code == STRIPE_FAILED
+    outcome = await settle(driver, session, Settlement.CAPTURE, 700)
+    assert (outcome.verdict, outcome.amount_captured) == (Verdict.PAID, 700)
+    assert session.report.attempts["capture"] == 2
 
 
 async def test_a_refused_capture_tells_that_the_money_is_still_held() -> None:
