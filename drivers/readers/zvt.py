@@ -12,6 +12,7 @@ from drivers.contract import (
     DriverError,
     Kind,
     Link,
+    LinkHealth,
     NotStartedError,
     Outcome,
     PaymentRequest,
@@ -134,6 +135,11 @@ class ZvtReader:
                 await self._terminal.let_go()
 
     # -- beyond it --------------------------------------------------------------------------------------
+
+    @property
+    def link_health(self) -> LinkHealth:
+        """How the link to the terminal is."""
+        return self._terminal.link_health
 
     @property
     def check_every_s(self) -> float:

@@ -44,6 +44,11 @@ class Setup:
             return self.framing == SERIAL
         return isinstance(self.address, SerialAddress | Rfc2217Address | BleAddress)
 
+    @property
+    def hangs_up(self) -> bool:
+        """Whether the other side may end an idle link as a habit: many terminals on a network do."""
+        return not isinstance(self.address, SerialAddress | BleAddress)
+
 
 def _flag(text: str) -> bool:
     if text not in {"true", "false"}:

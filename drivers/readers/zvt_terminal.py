@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from drivers.contract import DriverError, LinkError
+from drivers.contract import DriverError, LinkError, LinkHealth
 from drivers.links.reconnect import Connect, Reconnector
 from drivers.readers.zvt_conversation import (
     Conversation,
@@ -49,10 +49,15 @@ class Terminal:
         """Its last transaction; None when that is not certain and has to be asked for."""
         self.valid_receipt: int | None = None
         """The last receipt number that we hold valid, for 1F1F; None is "no history" and always safe."""
-        self._reconnector = Reconnector(setup.name, connect)
+        self._reconnector = Reconnector(setup.name, connect, proof=True)
         self._conversation: Conversation | None = None
 
     # -- the link ---------------------------------------------------------------------------------------
+
+    @property
+    def link_health(self) -> LinkHealth:
+        """How its link is: up once the terminal has spoken over it."""
+        return self._reconnector.health
 
     async def ready(self) -> Conversation:
         """A registered connection with a terminal that gave a sign of life just now; sends no payment.
@@ -78,10 +83,9 @@ class Terminal:
     async def _still_there(self, known: Conversation) -> Standing | None:
         """Its answer to 05 01; None: many terminals hang up when idle, a reason to call again, no failure."""
         try:
-            return await self.standing(known)
+            return await self.standing(known, idle=True)
         except (LinkError, TerminalSilentError) as error:
             log.debug("%s was left: %s", self.setup.name, error)
-            await self._drop(known)
             return None
 
     async def run(
@@ -90,12 +94,19 @@ class Terminal:
         message: Message,
         hear: Hear = listen_only,
         stop: Callable[[], bool] = lambda: False,
+        *,
+        idle: bool = False,
     ) -> Ended:
-        """Send a command on a connection; lets the connection go if that breaks it."""
+        """Send a command on a connection; lets the connection go if that breaks it.
+
+        `idle`: nothing was said over it for a while, so that its end may be but a habit of the other side.
+        """
         try:
-            return await conversation.run(message, hear, stop)
+            ended = await conversation.run(message, hear, stop)
+            self._reconnector.answered(conversation.link)
+            return ended
         except DriverError as error:
-            await self._drop(conversation, error)
+            await self._drop(conversation, None if idle and self.setup.hangs_up else error)
             raise
         finally:
             if conversation.broken:
@@ -160,9 +171,9 @@ class Terminal:
             container=profile.tlv,
         ).to_message()
 
-    async def standing(self, conversation: Conversation) -> Standing:
+    async def standing(self, conversation: Conversation, *, idle: bool = False) -> Standing:
         """05 01: how the terminal is; teaches us its name and its clock. Never anything about a payment."""
-        ended = await self.run(conversation, self._enquiry())
+        ended = await self.run(conversation, self._enquiry(), idle=idle)
         if ended.end is End.DONE:
             self._learn(ended.message)
             told = Completion.from_message(ended.message)

@@ -101,6 +101,41 @@ async def test_an_idle_hang_up_is_a_reason_to_call_again() -> None:
         assert pt.sent("0501") == 2
 
 
+async def test_idle_hang_ups_are_no_losses_on_a_network_and_losses_on_a_port() -> None:
+    async with ScriptedPt() as pt:
+        for _ in range(5):
+            await pt.driver.check()
+            assert pt.driver.link_health.up
+            pt.then("0501", [HANG_UP], [OK, "060F0100"])
+        assert (pt.driver.link_health.losses_total, pt.driver.link_health.flapping) == (0, False)
+    async with ScriptedPt(link="serial:///dev/ttyUSB0", framing="bare") as pt:
+        for _ in range(4):
+            await pt.driver.check()
+            pt.then("0501", [CUT], [OK, "060F0100"])
+        health = pt.driver.link_health
+        assert (health.up, health.losses_total, health.flapping) == (True, 3, True)
+
+
+async def test_a_terminal_that_says_nothing_has_no_link_and_does_not_flap() -> None:
+    async with ScriptedPt({"0600": [SILENT]}) as pt:
+        for _ in range(4):
+            with pytest.raises(TerminalSilentError):
+                await pt.driver.check()
+        health = pt.driver.link_health
+        assert (health.up, health.tries, health.losses_total, health.flapping) == (False, 4, 0, False)
+        assert "did not answer" in health.cause
+        pt.then("0600", [OK, DONE])
+        await pt.driver.check()
+        assert pt.driver.link_health.up
+
+
+async def test_a_connection_for_each_transaction_is_idle_between_them() -> None:
+    async with ScriptedPt(profile="vx820") as pt:
+        await pt.driver.check()
+        health = pt.driver.link_health
+        assert (health.up, health.cause, health.losses_total) == (False, "", 0)
+
+
 async def test_a_connection_for_each_transaction() -> None:
     async with ScriptedPt(profile="vx820") as pt:
         await pt.driver.open()
