@@ -12,7 +12,7 @@ STOP_S = 5.0
 
 _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "busconfig.dtd">
 <busconfig>
-  <type>system</type>
+  <type>custom</type>
   <listen>unix:path={socket}</listen>
   <auth>EXTERNAL</auth>
   <policy context="default">
@@ -52,17 +52,20 @@ class PrivateBus:
         socket = self._folder / "bus"
         config = self._folder / "bus.conf"
         config.write_text(_CONFIG.format(socket=socket), encoding="utf-8")
-        self._daemon = await asyncio.create_subprocess_exec(
-            program,
-            f"--config-file={config}",
-            "--nofork",
-            "--nopidfile",
-            "--print-address",
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            # a terminal's Ctrl-C is for us to pass on, in order
-            start_new_session=True,
-        )
+        # it grumbles about limits that a handful of connections never reach
+        with (self._folder / "messages").open("wb") as messages:
+            self._daemon = await asyncio.create_subprocess_exec(
+                program,
+                f"--config-file={config}",
+                "--nofork",
+                "--nopidfile",
+                "--print-address",
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=messages,
+                # a terminal's Ctrl-C is for us to pass on, in order
+                start_new_session=True,
+            )
         try:
             await self._started()
         except BaseException:
@@ -99,4 +102,6 @@ class PrivateBus:
         except TimeoutError:
             line = b""
         if not line:
-            raise PrivateBusError("dbus-daemon did not start; its own message says why")
+            assert self._folder is not None
+            said = (self._folder / "messages").read_text(encoding="utf-8", errors="replace").strip()
+            raise PrivateBusError(f"dbus-daemon did not start: {said or 'it says nothing'}")
