@@ -1,6 +1,5 @@
 """What one run of the deep tests shares: a folder, the root, the payload, a machine that is already up."""
 
-import asyncio
 import tempfile
 import time
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tests.deep.guest import Disk, Guest, plain
-from tests.deep.image import MIB, make_ext4, size_of
+from tests.deep.image import make_ext4, size_of
 from tests.deep.payload import make_payload
 from tests.deep.rootfs import Root, root
 from tests.deep.table import Table
@@ -48,11 +47,13 @@ class Bench:
         """The first two disks of every guest."""
         return [Disk("root", plain(self.root.image)), Disk("payload", plain(self.payload_image))]
 
-    def guest(self, name: str, disks: Sequence[Disk] = (), *, devices: Sequence[str] = ()) -> Guest:
+    def guest(self, name: str, disks: Sequence[Disk] = (), *, extra: Sequence[str] = ()) -> Guest:
         """A machine that boots when it is entered."""
-        # Unix sockets have short names
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
-        return Guest(self.root, folder, [*self.system_disks(), *disks], devices)
+        return Guest(self.root, self.new_folder(name), [*self.system_disks(), *disks], extra)
+
+    def new_folder(self, name: str) -> Path:
+        """An empty folder; the names of Unix sockets in it must stay short."""
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
 
     def table(self, title: str, *heads: str) -> Table:
         """A table that is shown at the end of the run."""

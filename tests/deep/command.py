@@ -11,10 +11,15 @@ class CommandError(Exception):
 
 
 def run(
-    *words: str | Path, fine: Sequence[int] = (0,), env: Mapping[str, str] | None = None, log: Path | None = None
+    *words: str | Path,
+    fine: Sequence[int] = (0,),
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
 ) -> str:
     """What a program says on stdout; raises `CommandError` for an exit code that is not `fine`."""
-    ended = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=env, check=False)
+    ended = subprocess.run(
+        [str(word) for word in words], capture_output=True, text=True, env=env, check=False
+    )
     if log is not None:
         log.write_text(ended.stdout + ended.stderr)
     if ended.returncode not in fine:

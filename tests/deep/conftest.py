@@ -8,17 +8,19 @@ import pytest
 
 from tests.deep.bench import Bench
 from tests.deep.needs import missing
+from tests.deep.rootfs import cache
 
 BENCH = pytest.StashKey[Bench]()
 
 
 @pytest.fixture(scope="session")
 def bench(pytestconfig: pytest.Config) -> Iterator[Bench]:
-    """One for all tests; they run one after the other, for one machine is as much as a small host can carry."""
+    """One for all tests; they run one after the other, for one machine is all that a small host carries."""
     why_not = missing()
     if why_not:
         pytest.skip(why_not)
-    with tempfile.TemporaryDirectory(prefix="tillgate-deep-") as folder:
+    cache().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=cache()) as folder:
         pytestconfig.stash[BENCH] = Bench(Path(folder))
         yield pytestconfig.stash[BENCH]
 

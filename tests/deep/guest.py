@@ -44,13 +44,14 @@ def plain(path: Path, *, read_only: bool = True) -> Mapping[str, Any]:
 class Guest:
     """Use as `async with Guest(...) as guest`; leaving the block kills it if it still runs.
 
-    The order of the disks is the order in which the guest sees them (vda, vdb, ...).
+    The order of the disks is the order in which the guest sees them (vda, vdb, ...); `extra` are further
+    words of QEMU's command line.
     """
 
     root: Root
     folder: Path
     disks: Sequence[Disk]
-    devices: Sequence[str] = ()
+    extra: Sequence[str] = ()
     memory_mib: int = 1024
     resumed_from: Path | None = None
     _process: asyncio.subprocess.Process = field(init=False)
@@ -73,7 +74,10 @@ class Guest:
         for name in ("qmp", "line"):
             (self.folder / name).unlink(missing_ok=True)
         self._process = await asyncio.create_subprocess_exec(
-            *self._words(), stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True
+            *self._words(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
         try:
             async with asyncio.timeout(BOOT_S):
@@ -93,7 +97,16 @@ class Guest:
 
     def _words(self) -> list[str]:
         words = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]
-        words += ["-m", str(self.memory_mib), "-machine", "pc", "-nodefaults", "-no-user-config", "-display", "none"]
+        words += [
+            "-m",
+            str(self.memory_mib),
+            "-machine",
+            "pc",
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+        ]
         words += ["-kernel", str(self.root.kernel), "-initrd", str(self.root.initramfs)]
         words += ["-append", "console=ttyS0 loglevel=4 quiet mitigations=off audit=0 systemd.show_status=0"]
         words += ["-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off"]
@@ -101,11 +114,10 @@ class Guest:
         words += ["-device", "virtio-serial-pci"]
         words += ["-chardev", f"socket,id=line,path={self.folder / 'line'},server=on,wait=off"]
         words += ["-device", "virtserialport,chardev=line,name=deep", "-device", "virtio-rng-pci"]
+        words += self.extra
         for disk in self.disks:
             words += ["-blockdev", json.dumps({"node-name": disk.name, **disk.node})]
             words += ["-device", f"virtio-blk-pci,drive={disk.name},id=disk-{disk.name},write-cache=on"]
-        for device in self.devices:
-            words += ["-device", device]
         if self.resumed_from is not None:
             words += ["-incoming", "defer"]
         return words

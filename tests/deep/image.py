@@ -16,9 +16,20 @@ def make_ext4(path: Path, size: int, *, content: Path | None = None, journal: bo
     with path.open("wb") as file:
         file.truncate(size)
     features = [] if journal else ["-O", "^has_journal"]
-    filled = [] if content is None else ["-d", content]
-    # Nothing is left to be initialised later: a disk that is quiet when nobody writes is easier to understand.
-    run("mke2fs", "-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=0,lazy_journal_init=0", *features, *filled, path)
+    filled = [] if content is None else ["-d", str(content)]
+    # Nothing is left to be initialised later: the disk is quiet when nobody writes.
+    run(
+        "mke2fs",
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-E",
+        "lazy_itable_init=0,lazy_journal_init=0",
+        *features,
+        *filled,
+        path,
+    )
 
 
 def size_of(folder: Path) -> int:

@@ -47,7 +47,10 @@ def make_initramfs(path: Path, tree: Path) -> None:
         Entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1)),
         Entry("bin/busybox", stat.S_IFREG | 0o755, (tree / "bin/busybox").read_bytes()),
         Entry("init", stat.S_IFREG | 0o755, SCRIPT.format(modules=" ".join(wanted)).encode()),
-        *(Entry(f"modules/{name}.ko", stat.S_IFREG | 0o644, file.read_bytes()) for name, file in wanted.items()),
+        *(
+            Entry(f"modules/{name}.ko", stat.S_IFREG | 0o644, file.read_bytes())
+            for name, file in wanted.items()
+        ),
     ]
     path.write_bytes(gzip.compress(b"".join(_packed(entries)), compresslevel=1))
 

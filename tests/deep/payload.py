@@ -1,4 +1,4 @@
-"""What is tested, as the guest finds it at /opt/tillgate: this checkout in an environment like the one it is installed in."""
+"""What is tested, as the guest finds it at /opt/tillgate: this checkout and its libraries, as if installed."""
 
 import compileall
 import os
@@ -51,7 +51,7 @@ def make_payload(folder: Path) -> None:
         shutil.copy2(path, target)
     shutil.copytree(CHECKOUT / "systemd", folder / "systemd")
     compileall.compile_dir(
-        packages, quiet=2, stripdir=str(packages), workers=os.cpu_count(), rx=None, maxlevels=20
+        packages, quiet=2, stripdir=str(packages), workers=os.cpu_count() or 1, maxlevels=20
     )
 
 

@@ -113,7 +113,7 @@ def cache() -> Path:
 
 
 def root() -> Root:
-    """The root file system for these packages, built if it is not there yet (some minutes, and the network)."""
+    """The root file system for these packages, built if it is not there yet (a minute, and network)."""
     described = repr((SUITE, PACKAGES, LEFT_OUT, FILES, MASKED, SCRIPT))
     key = hashlib.sha256(described.encode()).hexdigest()[:12]
     folder = cache() / f"{SUITE}-{key}"
@@ -170,5 +170,9 @@ def _sources() -> list[Path]:
     """The machine's own package sources: nothing here knows an address."""
     apt = Path("/etc/apt")
     candidates = [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]
-    texts = {path: path.read_text() for path in candidates if path.suffix in {".list", ".sources"} and path.exists()}
+    texts = {
+        path: path.read_text()
+        for path in candidates
+        if path.suffix in {".list", ".sources"} and path.exists()
+    }
     return [path for path, text in texts.items() if SUITE in text and "debian" in text]

@@ -19,7 +19,9 @@ class Table:
     def __str__(self) -> str:
         written = [list(self.heads), *([_text(cell) for cell in row] for row in self.rows)]
         widths = [max(len(row[column]) for row in written) for column in range(len(self.heads))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in written]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in written
+        ]
         return "\n".join([self.title, *(line.rstrip() for line in lines)])
 
 

@@ -36,6 +36,13 @@ class Written:
     offset: int
     data: bytes
     flags: Flag
+    end: int
+    """The log's size with it."""
+
+    @property
+    def flush(self) -> bool:
+        """Whether everything before it was on the disk for good when it was done."""
+        return bool(self.flags & (Flag.FLUSH | Flag.FUA))
 
 
 def logged(disk: Path, log: Path) -> Mapping[str, Any]:
@@ -73,32 +80,55 @@ def _entries(file: Any) -> Iterator[Written]:
         data = file.read(size)
         if len(data) < size:
             return
-        yield Written(place * SECTOR, data, flag)
+        yield Written(place * SECTOR, data, flag, file.tell())
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One at which the power could have gone: after so many requests; the log had that size."""
+
+    requests: int
+    size: int
+    unflushed: int
 
 
 class Wreck:
-    """The disks that can be left by one cut, made from what was on the disk before and the log since."""
+    """The disks that a cut can leave, made from what was on the disk before and the log since.
+
+    What was acknowledged when the log had a size needs no more than that much of the log. So one log holds
+    all the cuts that could have come before its end, too.
+    """
 
     def __init__(self, before: Path, log: Path) -> None:
         self._before = before
-        requests = read_log(log)
-        flushes = [place for place, each in enumerate(requests) if each.flags & (Flag.FLUSH | Flag.FUA)]
-        kept = flushes[-1] + 1 if flushes else 0
-        self.flushed = requests[:kept]
-        self.unflushed = requests[kept:]
-        self.flushes = len(flushes)
+        self._requests = read_log(log)
+        self.flushes = sum(each.flush for each in self._requests)
 
-    def leave(self, path: Path, *, chance: random.Random | None) -> None:
+    def end(self) -> Moment:
+        """The moment at which the power did go."""
+        return self._moment(len(self._requests))
+
+    def earlier(self, chance: random.Random) -> Moment | None:
+        """Any moment between a write and its flush; None when nothing was written."""
+        between = [
+            place
+            for place, each in enumerate(self._requests, start=1)
+            if each.data and not each.flush and Flag.DISCARD not in each.flags
+        ]
+        return self._moment(chance.choice(between)) if between else None
+
+    def leave(self, path: Path, moment: Moment, *, chance: random.Random | None) -> None:
         """A disk without what was not flushed, or (with `chance`) with any of its sectors."""
         shutil.copyfile(self._before, path)
+        sure = moment.requests - moment.unflushed
         with path.open("r+b") as disk:
-            for request in self.flushed:
-                disk.seek(request.offset)
-                disk.write(request.data)
-            if chance is None:
-                return
-            for request in self.unflushed:
+            for number, request in enumerate(self._requests[: moment.requests]):
                 for start in range(0, len(request.data), SECTOR):
-                    if chance.random() < 0.5:
+                    if number < sure or (chance is not None and chance.random() < 0.5):
                         disk.seek(request.offset + start)
                         disk.write(request.data[start : start + SECTOR])
+
+    def _moment(self, requests: int) -> Moment:
+        before = self._requests[:requests]
+        flushed = next((place for place in range(requests, 0, -1) if before[place - 1].flush), 0)
+        return Moment(requests, before[-1].end if before else 0, requests - flushed)

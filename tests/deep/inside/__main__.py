@@ -1,7 +1,6 @@
 """The inner side: does what the host asks for over the line, one thing after the other."""
 
 import importlib
-import json
 import sys
 import traceback
 from pathlib import Path

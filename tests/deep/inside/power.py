@@ -1,6 +1,7 @@
 """The morning whose power is cut: sells until the machine is gone, and tells what it was told is on disk."""
 
 import asyncio
+import os
 import random
 import subprocess
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ async def _morning(line: Line) -> None:
         return GroupWriter(commit, acknowledged, loop)
 
     async with BusyShop(FOLDER, READERS, TERMINALS).open(witnessed) as shop:
-        subprocess.run(["sync"], check=True)
+        os.sync()
         line.say(open=True)
         asked = await asyncio.to_thread(lambda: next(iter(line)))
         writer = shop.gateway.journal._store._writer

@@ -14,24 +14,32 @@ from agent.payments.machine import fold
 
 
 @dataclass
-class Testimony:
+class Witness:
     """All that was heard: events that the journal called stored, and what tills were told."""
-
-    __test__ = False
 
     stored: dict[tuple[str, int], str] = field(default_factory=dict)
     told: dict[tuple[str, int], str] = field(default_factory=dict)
+    _lines: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
 
-    def hear(self, said: Mapping[str, Any]) -> None:
-        """One line of the inner side."""
+    def hear(self, said: Mapping[str, Any], at: int) -> None:
+        """One line of the inner side, and the size of the disk's log when it was heard."""
+        self._lines.append((at, said))
         for session, seq, kind in said.get("stored", ()):
             self.stored[session, seq] = kind
         if "told" in said:
             session, seq, state = said["told"]
             self.told[session, seq] = state
 
+    def until(self, size: int) -> "Witness":
+        """What had been heard when the disk's log was no larger."""
+        earlier = Witness()
+        for at, said in self._lines:
+            if at <= size:
+                earlier.hear(said, at)
+        return earlier
+
     def missing_in(self, path: Path) -> list[str]:
-        """What a restarted gateway does not find in its journal; it must be readable and sound in any case."""
+        """What a restarted gateway does not find in its journal, which must be sound in any case."""
         missing = []
         with closing(Journal(path, now=lambda: datetime.now(UTC), inline=True)) as journal:
             list(journal.unsettled())
