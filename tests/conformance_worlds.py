@@ -29,9 +29,11 @@ from drivers.contract import (
     Report,
     SessionId,
 )
-from drivers.links.base import Cause, LinkNotOpenedError
-from drivers.links.memory import pair
+from drivers.links.address import Rfc2217Address
+from drivers.links.base import Breakable, Cause, LinkNotOpenedError
+from drivers.links.memory import MemoryNetwork, pair
 from drivers.links.reconnect import Connect
+from drivers.links.rfc2217 import negotiate
 from drivers.links.schemes import connect
 from drivers.links.tcp import TcpListener
 from drivers.readers.zvt import ZvtReader
@@ -39,6 +41,8 @@ from drivers.readers.zvt_options import setup_of
 from drivers.simulators.fault_list import FAULTS, Harm, plan_for
 from drivers.simulators.faulty import FaultyConnector
 from drivers.simulators.pty import PtyListener
+from drivers.simulators.rfc2217 import Rfc2217Listener
+from drivers.simulators.uart import LineSettings
 from drivers.simulators.virtual_time import ScaledTimeLoop, VirtualTimeLoop
 from drivers.simulators.zvt_terminal import customers
 from drivers.simulators.zvt_terminal.memory import Kind, Record, State
@@ -365,8 +369,33 @@ async def in_memory(terminal: Terminal, *, serial: bool = False, fault: str = ""
 
 
 @asynccontextmanager
+async def behind_a_server(terminal: Terminal, *, fault: str = "") -> AsyncIterator[Reached]:
+    """A serial line behind a terminal server in this process; `fault` is on the way to the server."""
+    calls = MemoryNetwork().listen("server")
+    server = Rfc2217Listener(calls)
+    address = Rfc2217Address("192.0.2.7", 4001)
+
+    async def call() -> Link:
+        return calls.call()
+
+    async with (
+        FaultyConnector(call, plan_for(*filter(None, [fault]))) as faulty,
+        asyncio.TaskGroup() as group,
+    ):
+        serving = group.create_task(serve(terminal, server, serial=True), name="terminal")
+
+        async def plug() -> Link:
+            inner = await (faulty if fault else call)()
+            assert isinstance(inner, Breakable)
+            return await negotiate(inner, address)
+
+        yield Reached(str(address), plug)
+        serving.cancel()
+
+
+@asynccontextmanager
 async def _listening(
-    terminal: Terminal, listener: TcpListener | PtyListener, *, serial: bool
+    terminal: Terminal, listener: TcpListener | PtyListener | Rfc2217Listener, *, serial: bool
 ) -> AsyncIterator[Reached]:
     await listener.open()
     address = listener.address
@@ -393,6 +422,14 @@ async def over_a_pty(terminal: Terminal) -> AsyncIterator[Reached]:
     with tempfile.TemporaryDirectory() as folder:
         async with _listening(terminal, PtyListener(Path(folder) / "port"), serial=True) as reached:
             yield reached
+
+
+@asynccontextmanager
+async def over_rfc2217(terminal: Terminal) -> AsyncIterator[Reached]:
+    """A terminal server on the loopback interface."""
+    server = Rfc2217Listener(TcpListener("127.0.0.1", 0), LineSettings(19_200, 8, "E", 1))
+    async with _listening(terminal, server, serial=True) as reached:
+        yield reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,6 +475,8 @@ WORLDS = [
     ZVT_DEFERRED,
     zvt_world("zvt pty", over_a_pty, real=True),
     zvt_world("zvt tcp", over_tcp, real=True),
+    zvt_world("zvt behind a server", behind_a_server),
+    zvt_world("zvt rfc2217", over_rfc2217, real=True),
 ]
 """Every promise is kept in each of these."""
 
@@ -451,5 +490,14 @@ FAULTY = [
     for serial in (False, True)
     # without frames nothing protects bytes, and what they say may be another amount
     if serial or (fault.harm is not Harm.BYTES and not fault.serial_only)
+] + [
+    zvt_world(
+        f"zvt behind a server {name}",
+        partial(behind_a_server, fault=name),
+        bad="" if fault.harm is Harm.TIMING else fault.summary,
+    )
+    for name, fault in FAULTS.items()
+    # TCP carries the bytes to the server: it loses the link, and no bytes of it
+    if fault.harm is not Harm.BYTES
 ]
 """And in each of these, as far as a line can be relied on that does this."""
