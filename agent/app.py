@@ -400,9 +400,9 @@ async def serve(settings: Settings, world: World | None = None) -> None:
     async with AsyncExitStack() as stack:
         exchange = world.exchange
         if settings.stripe is not None and exchange is None:
-            from agent.stripe.exchange import AiohttpExchange
+            from agent.stripe.exchange import PooledExchange
 
-            exchange = await stack.enter_async_context(AiohttpExchange())
+            exchange = await stack.enter_async_context(PooledExchange())
         gateway = Gateway(settings, world, exchange)
         loop.add_signal_handler(signal.SIGHUP, gateway.look)
         await gateway.run(stop)

@@ -12,7 +12,7 @@ from agent.secret import Secret
 from agent.stripe.api import Stripe
 from agent.stripe.bucket import Buckets, Rate
 from agent.stripe.client import StripeClient
-from agent.stripe.exchange import AiohttpExchange
+from agent.stripe.exchange import PooledExchange
 from bench.script import make_client
 
 WARM_UP = 50
@@ -24,7 +24,7 @@ async def compare(url: str, key: str, reader: str, *, rounds: int, calls: int) -
     theirs: list[float] = []
     plenty = Rate(1e9, 1e9)
     buckets = Buckets(per_operation=plenty, overall=plenty, clock=time.monotonic)
-    async with AiohttpExchange() as exchange, aiohttp.ClientSession() as session:
+    async with PooledExchange() as exchange, aiohttp.ClientSession() as session:
         api = Stripe(StripeClient(exchange, Secret(key), base_url=url, buckets=buckets))
         sdk = make_client(key, url, stripe.AIOHTTPClient(session=session)).v1.terminal.readers
         for _ in range(rounds):

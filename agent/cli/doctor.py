@@ -79,13 +79,13 @@ async def check_stripe(settings: Settings, exchange: "Exchange | None" = None) -
     """One harmless question to Stripe: whether it is reached, takes the key, and has our time."""
     from agent.stripe.client import StripeClient
     from agent.stripe.errors import StripeError
-    from agent.stripe.exchange import AiohttpExchange
+    from agent.stripe.exchange import PooledExchange
     from agent.stripe.retry import ONCE
 
     stripe = settings.stripe
     assert stripe is not None
     found: list[Check] = []
-    async with AiohttpExchange() as network:
+    async with PooledExchange() as network:
         dated = _DatedExchange(exchange or network)
         try:
             client = StripeClient(

@@ -172,7 +172,7 @@ async def account(settings: "Settings") -> "AsyncIterator[Account]":
     from agent.settings import SecretError, StripeSettings, resolve
     from agent.stripe.bucket import Buckets, Rate
     from agent.stripe.client import StripeClient
-    from agent.stripe.exchange import AiohttpExchange
+    from agent.stripe.exchange import PooledExchange
     from agent.stripe.terminal import Terminal
 
     told = settings.stripe
@@ -185,7 +185,7 @@ async def account(settings: "Settings") -> "AsyncIterator[Account]":
     # Files go where the API is, unless somebody says otherwise: a simulator serves both.
     files_url = None if told.files_url == StripeSettings.model_fields["files_url"].default else told.files_url
     rate = Rate(told.requests_per_second, 2 * told.requests_per_second)
-    async with AiohttpExchange() as exchange:
+    async with PooledExchange() as exchange:
         client = StripeClient(
             exchange,
             key,

@@ -11,7 +11,7 @@ from agent.app import World as Outside
 from agent.demo.world import World
 from agent.payments.model import ReaderState
 from agent.settings import Settings, load
-from agent.stripe.exchange import AiohttpExchange
+from agent.stripe.exchange import PooledExchange
 from agent.supervision import Notifier
 
 LOCATION = "berlin-mitte"
@@ -81,7 +81,7 @@ class Store:
         self._gateway: Gateway | None = None
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
-        self._pool = AiohttpExchange()
+        self._pool = PooledExchange()
         self.restarts = 0
 
     @property
