@@ -17,6 +17,11 @@ class Customers:
         chance = random.Random(f"{seed} {reader} {number}")  # noqa: S311  # customers are no secret
         return chance.uniform(self.least_s, self.most_s)
 
+    def comes_s(self, reader: str, seed: int) -> float:
+        """When a reader's first customer comes: shops are not in step, unless everybody takes no time."""
+        chance = random.Random(f"{seed} {reader}")  # noqa: S311  # as above
+        return chance.uniform(0.0, self.most_s)
+
     def __str__(self) -> str:
         return f"{self.least_s:g}-{self.most_s:g} s"
 

@@ -57,10 +57,12 @@ class Stage:
         who = {"least_s": customers.least_s, "most_s": customers.most_s}
         _ask(f"{self._stripe_url}/_bench/customers", json.dumps(who).encode())
         cpu_s = self._gateway.cpu_s()
+        come_s = [customers.comes_s(reader_name(number), seed=1) for number in range(self._readers)]
+        wanted = json.dumps({"sales": sales, "follow": follow, "come_s": come_s})
         if "gateway" in sellers:
-            self._tills.say(f"{sales} {follow}")
+            self._tills.say(wanted)
         if "script" in sellers:
-            self._script.say(str(sales))
+            self._script.say(wanted)
         done: dict[str, dict[str, Any]] = {}
         if "gateway" in sellers:
             done["gateway"] = self._tills.answer()

@@ -69,15 +69,17 @@ async def _run(task: dict[str, Any]) -> None:
         script = Script(make_client(task["key"], task["url"], http), interval_s=task["interval_s"])
         sold: list[Sold] = []
 
-        async def serve(reader: str, sales: int) -> None:
+        async def serve(reader: str, sales: int, comes_s: float) -> None:
+            await asyncio.sleep(comes_s)
             sold.extend([await script.sell(reader, 1999) for _ in range(sales)])
 
-        for line in sys.stdin:  # "SALES": that many on each reader, side by side; then what became of them
+        for line in sys.stdin:  # so many sales on each reader, side by side; then what became of them
+            wanted = json.loads(line)
             sold.clear()
             began, cpu = time.perf_counter(), time.process_time()
             async with asyncio.TaskGroup() as group:
-                for reader in task["readers"]:
-                    group.create_task(serve(reader, int(line)), name=reader)
+                for reader, comes_s in zip(task["readers"], wanted["come_s"], strict=True):
+                    group.create_task(serve(reader, wanted["sales"], comes_s), name=reader)
             done = {
                 "took_s": time.perf_counter() - began,
                 "cpu_s": time.process_time() - cpu,

@@ -21,8 +21,9 @@ class Tills:
         self._sales = 0
         self.told: list[tuple[str, str, float]] = []
 
-    async def serve(self, token: str, reader: str, sales: int) -> None:
-        """Sell so often on one reader."""
+    async def serve(self, token: str, reader: str, sales: int, comes_s: float) -> None:
+        """Sell so often on one reader, beginning when its first customer comes."""
+        await asyncio.sleep(comes_s)
         headers = {"Authorization": f"Bearer {token}"}
         for _ in range(sales):
             self._sales += 1
@@ -37,38 +38,42 @@ class Tills:
                 if response.status != 201:
                     raise RuntimeError(f"{reader}: {response.status} {session}")
             follow = self._hear if self._listen else self._ask
-            session = await follow(session, headers)
-            told_at = time.time()
+            session, told_at = await follow(session, headers)
             self.told.append((session["references"].get("payment_intent", ""), session["state"], told_at))
 
-    async def _ask(self, session: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+    async def _ask(self, session: dict[str, Any], headers: dict[str, str]) -> tuple[dict[str, Any], float]:
         while session["state"] not in _ENDED:
             url = f"{self._url}/v1/sessions/{session['id']}?wait=60&seq={session['seq']}"
             async with self._http.get(url, headers=headers) as response:
                 session = await response.json()
-        return session
+        return session, time.time()
 
-    async def _hear(self, session: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+    async def _hear(self, session: dict[str, Any], headers: dict[str, str]) -> tuple[dict[str, Any], float]:
         url = f"{self._url}/v1/sessions/{session['id']}/events"
+        told_at = 0.0
         async with self._http.get(url, headers=headers) as response:
             async for line in response.content:
                 if line.startswith(b"data:"):
                     session = json.loads(line[5:])
-                    if session["state"] in _ENDED:
-                        break
-        return session
+                    told_at = time.time()
+        # The gateway ends the stream: a till that reads to its end keeps the connection for the next sale.
+        if session["state"] not in _ENDED:
+            raise RuntimeError(f"the stream of {session['id']} ended while it was {session['state']}")
+        return session, told_at
 
 
 async def _run(task: dict[str, Any]) -> None:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        for line in sys.stdin:  # "SALES": that many on each reader, side by side; then what they were told
-            sales, listen = line.split()
-            tills = Tills(http, task["url"], listen=listen == "events")
+        for line in sys.stdin:  # so many sales on each reader, side by side; then what they were told
+            wanted = json.loads(line)
+            tills = Tills(http, task["url"], listen=wanted["follow"] == "events")
             began = time.perf_counter()
             async with asyncio.TaskGroup() as group:
-                for number, reader in enumerate(task["readers"]):
+                for number, (reader, comes_s) in enumerate(
+                    zip(task["readers"], wanted["come_s"], strict=True)
+                ):
                     token = task["tokens"][number % len(task["tokens"])]
-                    group.create_task(tills.serve(token, reader, int(sales)), name=reader)
+                    group.create_task(tills.serve(token, reader, wanted["sales"], comes_s), name=reader)
             done = {"took_s": time.perf_counter() - began, "sold": tills.told}
             sys.stdout.write(json.dumps(done) + "\n")
             sys.stdout.flush()

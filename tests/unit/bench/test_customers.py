@@ -20,3 +20,11 @@ def test_customers_keep_to_their_times() -> None:
         times = [crowd.takes_s("till-1", number, 1) for number in range(500)]
         assert crowd.least_s <= min(times) <= max(times) <= crowd.most_s
     assert str(USUAL) == "4-20 s"
+
+
+def test_shops_are_not_in_step_unless_nobody_takes_any_time() -> None:
+    first = [USUAL.comes_s(f"till-{number}", 1) for number in range(40)]
+    assert first == [USUAL.comes_s(f"till-{number}", 1) for number in range(40)]
+    assert 0.0 <= min(first) < 5.0
+    assert 15.0 < max(first) <= USUAL.most_s
+    assert AT_ONCE.comes_s("till-1", 1) == 0.0
