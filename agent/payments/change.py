@@ -24,6 +24,7 @@ class Conflict(StrEnum):
     REFUND = "refund"
     REFERENCE = "reference"
     RETRY = "retry"
+    SALE = "sale"
     OTHER = "other"
 
 

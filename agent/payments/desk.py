@@ -3,15 +3,12 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
 
-from agent.payments.change import Conflict, ConflictError
+from agent.payments import orders, tender
+from agent.payments.change import ConflictError
 from agent.payments.course import given_back
 from agent.payments.errors import (
-    JournalError,
     OrderError,
-    PosKeyReusedError,
-    ReaderBusyError,
     StoppingError,
     UnknownSessionError,
     WrongStateError,
@@ -33,10 +30,10 @@ from agent.payments.model import (
     outcome_facts,
 )
 from agent.payments.policy import DeskPolicy
+from agent.payments.tender import Tender
 from drivers.contract import (
     NOTHING,
     Capability,
-    Capture,
     Kind,
     Money,
     Outcome,
@@ -49,19 +46,6 @@ from drivers.contract import (
 _UNPAID = frozenset({State.CANCELED, State.RELEASED, State.DECLINED, State.FAILED})
 
 _DECIDED = frozenset({State.AUTHORIZED, State.PAID})
-
-_SAYABLE = (
-    "kind",
-    "reader",
-    "money",
-    "capture",
-    "tip",
-    "description",
-    "metadata",
-    "retry_of",
-    "refund_of",
-)
-"""Everything that a till can say in an order besides its key."""
 
 
 class Desk:
@@ -139,14 +123,16 @@ class Desk:
         """
         known = self._journal.by_pos_key(order.till, order.pos_key)
         if known is not None:
-            return _same(known, order), False
+            return orders.same(known, order), False
         if self._stopping:
             raise StoppingError
         lane = self.lanes.lane(order.reader)
-        _check_capabilities(lane, order)
-        references = NOTHING if order.retry_of is None else self._retried(order, lane).references
+        orders.check(order, lane)
+        references = (
+            NOTHING if order.retry_of is None else self._retried(order, order.retry_of, lane).references
+        )
         if lane.busy:
-            raise _busy(lane)
+            raise orders.busy(lane)
         return await self._open(lane, order, references, on_reader=True)
 
     async def _open(
@@ -159,43 +145,22 @@ class Desk:
                 # Somebody was faster: the same key answers with its session, else the conflict says why.
                 known = self._journal.by_pos_key(order.till, order.pos_key)
                 if known is not None:
-                    return _same(known, order), False
-                raise _refusal(order, error) from error
+                    return orders.same(known, order), False
+                raise orders.refusal(order, error, self._journal) from error
             lane.offer(session)
             return session, True
 
         return await self.lanes.finish(lane, store, f"open {order.pos_key}")
 
-    def _retried(self, order: Order, lane: Lane) -> Session:
-        """The declined session that an order tries again; the money must be the same."""
-        assert order.retry_of is not None
-        declined = self.session(order.retry_of, order.till)
-        if declined.state is not State.DECLINED:
-            raise WrongStateError(
-                f"session {declined.id} is {declined.state}; only a declined one can be tried again"
-            )
-        window = timedelta(seconds=self._policy.retry_window_s)
-        if declined.tidied or self._now() - declined.created_at > window:
-            raise OrderError(
-                f"session {declined.id} was tried again already or is too old; open a sale without retry_of",
-                param="retry_of",
-                code="retry_too_late",
-            )
-        before = declined.order
-        if (before.kind, before.money, before.capture) != (order.kind, order.money, order.capture):
-            raise OrderError(
-                f"session {declined.id} was for {before.money}, capture {before.capture}; a retry keeps that",
-                param="retry_of",
-                code="retry_differs",
-            )
-        if declined.driver != lane.config.driver:
-            raise OrderError(
-                f"session {declined.id} was on a {declined.driver} reader, {order.reader} is not: "
-                "open a sale without retry_of",
-                param="retry_of",
-                code="retry_differs",
-            )
+    def _retried(self, order: Order, declined_id: SessionId, lane: Lane) -> Session:
+        declined = self.session(declined_id, order.till)
+        age = self._now() - declined.created_at
+        orders.check_retry(order, declined, lane, age=age, window_s=self._policy.retry_window_s)
         return declined
+
+    def tender(self, sale: str, till: TillName) -> Tender:
+        """How far a sale of this till is paid. Raises `UnknownSaleError`."""
+        return tender.of(self._journal.of_sale(till, sale), sale)
 
     async def cancel(self, session: str, till: TillName | None) -> Session:
         """Ask for the end of a sale under way; asking again, or for one that ended unpaid, does nothing more.
@@ -303,7 +268,7 @@ class Desk:
             refund_of=original.id,
         )
         if known is not None:
-            return await self._answered(_same(known, order)), False
+            return await self._answered(orders.same(known, order)), False
         if self._stopping:
             raise StoppingError
         if not may_refund(original):
@@ -322,7 +287,7 @@ class Desk:
         # Until a reader has said that its refunds are made elsewhere, they wait for it like a sale.
         on_reader = not lane.surely_can(Capability.SETTLE_REMOTELY)
         if on_reader and lane.busy:
-            raise _busy(lane)
+            raise orders.busy(lane)
         refund, created = await self._open(lane, order, refund_references(original), on_reader=on_reader)
         return await self._answered(refund), created
 
@@ -348,44 +313,3 @@ class Desk:
         except IllegalStepError as error:
             # The session moved on between the look and the deed.
             raise WrongStateError(f"session {session.id} has just changed; look again") from error
-
-
-def _busy(lane: Lane) -> ReaderBusyError:
-    return ReaderBusyError(lane.config.name, lane.status.why or "a session is about to begin")
-
-
-def _check_capabilities(lane: Lane, order: Order) -> None:
-    wanted = (
-        (order.capture is Capture.MANUAL, Capability.MANUAL_CAPTURE, "capture"),
-        (order.tip is not None and not order.tip.skip, Capability.TIP, "tip"),
-        (order.retry_of is not None, Capability.RETRY, "retry_of"),
-    )
-    for asked, capability, param in wanted:
-        if asked and not lane.can(capability):
-            raise OrderError(
-                f"reader {order.reader} cannot do this: {capability}",
-                param=param,
-                code="unsupported_by_reader",
-            )
-
-
-def _same(known: Session, order: Order) -> Session:
-    """The known session, if the order is the same in everything a till can say."""
-    for name in _SAYABLE:
-        if getattr(known.order, name) != getattr(order, name):
-            raise PosKeyReusedError(order.pos_key, known.id, name)
-    return known
-
-
-def _refusal(order: Order, error: ConflictError) -> Exception:
-    match error.conflict:
-        case Conflict.READER:
-            return ReaderBusyError(order.reader, "another session holds it")
-        case Conflict.REFUND:
-            return OrderError("refunds under way already use up what is left", param="amount")
-        case Conflict.RETRY | Conflict.REFERENCE:
-            return OrderError(
-                "this sale is being tried again already", param="retry_of", code="retry_too_late"
-            )
-        case _:
-            return JournalError(f"the order could not be stored: {error}")

@@ -50,6 +50,21 @@ class PosKeyReusedError(PaymentsError):
         )
 
 
+class UnknownSaleError(PaymentsError):
+    """No session of the till that asks belongs to a sale of that id."""
+
+    code = "sale_not_found"
+
+    def __init__(self, sale: str) -> None:
+        super().__init__(f"there is no sale {sale!r} of yours")
+
+
+class SaleCoveredError(PaymentsError):
+    """The sale is paid, or other sessions under way would pay it."""
+
+    code = "sale_covered"
+
+
 class ReaderBusyError(PaymentsError):
     """Another session holds the reader."""
 

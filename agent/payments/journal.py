@@ -175,6 +175,10 @@ class Journal:
         name = self._store.by_pos_key(till, pos_key)
         return None if name is None else self.session(name)
 
+    def of_sale(self, till: str, sale: str) -> list[Session]:
+        """The sessions that pay one sale of a till together, oldest first."""
+        return [self.session(name) for name in self._store.of_sale(till, sale)]
+
     def by_reference(self, name: str, value: str) -> Session | None:
         """The session that a PaymentIntent, a charge or a refund belongs to, if any."""
         found = self._store.by_reference(name, value)

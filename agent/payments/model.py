@@ -89,6 +89,14 @@ class EventKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Sale:
+    """What several sessions of one till pay together: the till's own id for it, and the whole amount."""
+
+    id: str
+    amount: int  # minor units of the sessions' currency, without tips
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What a till asks for. `pos_key` is its own key: the same key never makes a second sale."""
 
@@ -103,6 +111,7 @@ class Order:
     metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     retry_of: SessionId | None = None
     refund_of: SessionId | None = None
+    sale: Sale | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +288,7 @@ def order_facts(
         "metadata": dict(order.metadata),
         "retry_of": order.retry_of,
         "refund_of": order.refund_of,
+        "sale": {} if order.sale is None else {"id": order.sale.id, "amount": order.sale.amount},
         "references": dict(references),
     }
     facts.update({name: value for name, value in optional.items() if value})
@@ -287,7 +297,7 @@ def order_facts(
 
 def order_from(facts: Mapping[str, Any]) -> Order:
     """The order that `order_facts` wrote."""
-    tip = facts.get("tip")
+    tip, sale = facts.get("tip"), facts.get("sale")
     return Order(
         till=TillName(facts["till"]),
         pos_key=PosKey(facts["pos_key"]),
@@ -300,6 +310,7 @@ def order_from(facts: Mapping[str, Any]) -> Order:
         metadata=MappingProxyType(facts.get("metadata", {})),
         retry_of=facts.get("retry_of"),
         refund_of=facts.get("refund_of"),
+        sale=None if sale is None else Sale(sale["id"], sale["amount"]),
     )
 
 

@@ -37,7 +37,8 @@ _UPDATE_SESSION = (
 )
 _INSERT_SESSION = (
     "INSERT INTO session (no, id, till, pos_key, reader, kind, state, holds, on_reader, amount, currency,"
-    " refund_of, retry_of, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " refund_of, retry_of, created_at, sale, sale_amount)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UNSETTLED = (  # in two halves, so that each is read from the index that holds it
     "SELECT id FROM (SELECT no, id FROM session WHERE holds = 1 AND on_reader = 1 UNION"
@@ -190,6 +191,8 @@ class Store:
             order.refund_of,
             order.retry_of,
             stamp(session.created_at),
+            order.sale and order.sale.id,
+            order.sale and order.sale.amount,
         )
 
     def _commit_one_by_one(self, writes: Sequence[Write]) -> list[Exception | None]:
@@ -242,6 +245,10 @@ class Store:
         found = self._ids("SELECT id FROM session WHERE till = ? AND pos_key = ?", (till, pos_key))
         return found[0] if found else None
 
+    def of_sale(self, till: str, sale: str) -> list[SessionId]:
+        """The sessions that pay one sale of a till together, oldest first."""
+        return self._ids("SELECT id FROM session WHERE till = ? AND sale = ? ORDER BY no", (till, sale))
+
     def by_reference(self, name: str, value: str) -> SessionId | None:
         """The session that owns a reference now; of those that name one thing in the whole world only."""
         found = self._ids(
@@ -289,6 +296,8 @@ _CONFLICTS = (
     ("session.retry_of", Conflict.RETRY),
     ("refund exceeds payment", Conflict.REFUND),
     ("reference.name", Conflict.REFERENCE),
+    ("the sale has another amount", Conflict.SALE),
+    ("the sale would be overpaid", Conflict.SALE),
 )
 _GAP = "an earlier change was not stored, nor is this one"
 

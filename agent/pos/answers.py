@@ -44,6 +44,13 @@ class CardShape(_Shape):
     wallet: str | None = None
 
 
+class SaleShape(_Shape):
+    """The whole that several sessions of one till pay together."""
+
+    id: str
+    amount: _Minor
+
+
 class SessionShape(_Shape):
     """One attempt to take (or give back) one payment on one reader."""
 
@@ -73,9 +80,24 @@ class SessionShape(_Shape):
     metadata: dict[str, str] | None = None
     retry_of: str | None = None
     refund_of: str | None = None
+    sale: SaleShape | None = None
     created_at: datetime
     updated_at: datetime
     next_check_at: Annotated[datetime | None, Field(description="In doubt: when the gateway asks next.")]
+
+
+class TenderShape(_Shape):
+    """How far a sale is paid. Amounts are without tips."""
+
+    object: Literal["sale"]
+    id: str
+    amount: _Minor
+    currency: str
+    amount_paid: Annotated[_Minor, Field(description="Less what was given back.")]
+    amount_held: _Minor
+    amount_under_way: Annotated[_Minor, Field(description="Begun or in doubt: it may still be paid.")]
+    amount_left: Annotated[_Minor, Field(description="What another session may take.")]
+    sessions: list[SessionShape]
 
 
 class SessionListShape(_Shape):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from agent.payments.model import Order, PosKey, TillName
+from agent.payments.model import Order, PosKey, Sale, TillName
 from agent.pos.currencies import EXPONENTS
 from agent.pos.errors import BadRequestError
 from drivers.contract import Capture, Money, Outcome, ReaderName, SessionId, TipPolicy, Verdict
@@ -122,6 +122,13 @@ class TipBody(_Body):
     ] = None
 
 
+class SplitBody(_Body):
+    """The whole that this session pays a part of, so that all its sessions together never pay more."""
+
+    id: Annotated[Key, Field(description="The till's own id of the whole sale, the same in every part.")]
+    amount: Annotated[Amount, Field(description="The whole amount without tips, the same in every part.")]
+
+
 class SaleBody(_Body):
     """One sale on one reader."""
 
@@ -140,6 +147,7 @@ class SaleBody(_Body):
         Name | None,
         Field(description="A declined session: the same order again, on the same payment."),
     ] = None
+    sale: SplitBody | None = None
 
     def order(self, till: TillName) -> Order:
         """The order as payments know it."""
@@ -154,6 +162,7 @@ class SaleBody(_Body):
             description=self.description or "",
             metadata=MappingProxyType(self.metadata or {}),
             retry_of=None if self.retry_of is None else SessionId(self.retry_of),
+            sale=None if self.sale is None else Sale(self.sale.id, self.sale.amount),
         )
 
 

@@ -13,8 +13,10 @@ from agent.payments.errors import (
     PosKeyReusedError,
     ReaderBusyError,
     ReaderUnavailableError,
+    SaleCoveredError,
     StoppingError,
     UnknownReaderError,
+    UnknownSaleError,
     UnknownSessionError,
     WrongStateError,
 )
@@ -106,11 +108,13 @@ def refusal(error: PaymentsError, *, param: str | None = None) -> PosError:
             return PosError(409, ErrorType.INVALID_REQUEST, error.code, message, param="pos_key")
         case ReaderBusyError() | ReaderUnavailableError():
             return PosError(409, ErrorType.INVALID_REQUEST, error.code, message, param="reader")
+        case SaleCoveredError():
+            return PosError(409, ErrorType.INVALID_REQUEST, error.code, message, param="sale")
         case WrongStateError():
             return PosError(409, ErrorType.INVALID_REQUEST, error.code, message)
         case UnknownReaderError():
             return PosError(404, ErrorType.INVALID_REQUEST, error.code, message, param=param)
-        case UnknownSessionError():
+        case UnknownSessionError() | UnknownSaleError():
             return PosError(404, ErrorType.INVALID_REQUEST, error.code, message, param=param)
         case StoppingError() | JournalError():
             return UnavailableError(error.code, message)

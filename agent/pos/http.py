@@ -173,6 +173,7 @@ class _Door:
             Route("POST", "/v1/sessions/{id}/cancel", sessions.cancel),
             Route("POST", "/v1/sessions/{id}/capture", sessions.capture),
             Route("POST", "/v1/sessions/{id}/refund", sessions.refund),
+            Route("GET", "/v1/sales/{id}", sessions.sale),
             Route("GET", "/v1/readers", self._readers),
             Route("GET", "/v1/readers/{name}", self._reader),
             Route("POST", "/v1/connection_tokens", self._connection_token),

@@ -32,7 +32,7 @@ _ERRORS: Mapping[int, str] = MappingProxyType(
         400: "The request is wrong; `param` names the part. Nothing was stored.",
         401: "No token, or none of a till of this gateway.",
         404: "No such session of yours, or no such reader.",
-        409: "`reader_busy`, `pos_key_reused` or `wrong_state`.",
+        409: "`reader_busy`, `pos_key_reused`, `sale_covered` or `wrong_state`.",
         429: "Too much at once; `Retry-After` says when to come back.",
         500: "A mistake of the gateway. Says nothing about money: ask by `pos_key`.",
         502: "Stripe refused.",
@@ -199,6 +199,15 @@ _CALLS = (
         errors=(400, 500, 503),
         token=False,
         operators_only=True,
+    ),
+    _Call(
+        "get",
+        "/v1/sales/{id}",
+        "getSale",
+        "A sale that several sessions pay: what is paid, held, under way and left.",
+        {200: answers.TenderShape},
+        parameters=(_parameter("id", "Your own id of the sale.", _TEXT, where="path"),),
+        errors=(400, 401, 404, 429, 500, 503),
     ),
     _Call(
         "get", "/v1/readers", "listReaders", "Every reader of the gateway.", {200: answers.ReaderListShape}

@@ -12,6 +12,7 @@ from agent.payments.model import (
     SessionQuery,
     TillName,
 )
+from agent.payments.tender import Tender
 from agent.pos.tokens import ConnectionToken
 from drivers.contract import Outcome
 
@@ -54,6 +55,10 @@ class Desk(Protocol):
 
     async def rule(self, session_id: str, outcome: Outcome) -> Session:
         """End a doubt by an operator's word."""
+        ...
+
+    def tender(self, sale: str, till: TillName) -> Tender:
+        """How far a sale of this till is paid; `UnknownSaleError`."""
         ...
 
     def find(self, query: SessionQuery, till: TillName | None) -> Sequence[Session]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from agent.payments.errors import PaymentsError, UnknownSessionError
+from agent.payments.errors import PaymentsError, UnknownSaleError, UnknownSessionError
 from agent.payments.model import PosKey, Session, SessionQuery, State
 from agent.pos.bodies import (
     MAX_NAME,
@@ -20,7 +20,7 @@ from agent.pos.caller import Caller
 from agent.pos.errors import BadRequestError, refusal
 from agent.pos.intake import query, read_json, seconds, whole
 from agent.pos.seams import Desk
-from agent.pos.views import event_view, listing, session_view, to_json
+from agent.pos.views import event_view, listing, session_view, tender_view, to_json
 from agent.pos.watch import MAX_WAIT_S, Waits, next_change, stream
 
 DEFAULT_PAGE = 20
@@ -120,6 +120,14 @@ class Sessions:
             _id(request), body.amount, PosKey(body.pos_key), caller.sees
         )
         return answer(to_json(session_view(session)), 201 if created else 200)
+
+    async def sale(self, request: web.Request, caller: Caller) -> web.Response:
+        """GET /v1/sales/{id}: what several sessions pay together."""
+        query(request)
+        name = request.match_info["id"]
+        if len(name) > MAX_POS_KEY or not name.isprintable():
+            raise UnknownSaleError(name[:MAX_POS_KEY])
+        return answer(to_json(tender_view(self._desk.tender(name, caller.name))))
 
     async def timeline(self, request: web.Request, caller: Caller) -> web.Response:
         """GET /v1/sessions/{id}/timeline: everything the journal knows, for operators."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.payments.model import Event, LinkState, ReaderStatus, Session, State
+from agent.payments.tender import Tender
 from drivers.contract import Card
 
 _CARD_FIELDS = tuple(Card.__dataclass_fields__)
@@ -76,7 +77,24 @@ def session_view(session: Session) -> dict[str, Any]:
         view["retry_of"] = order.retry_of
     if order.refund_of is not None:
         view["refund_of"] = order.refund_of
+    if order.sale is not None:
+        view["sale"] = {"id": order.sale.id, "amount": order.sale.amount}
     return view
+
+
+def tender_view(tender: Tender) -> dict[str, Any]:
+    """How far a sale is paid, with all its sessions, oldest first."""
+    return {
+        "object": "sale",
+        "id": tender.sale.id,
+        "amount": tender.sale.amount,
+        "currency": tender.currency,
+        "amount_paid": tender.paid,
+        "amount_held": tender.held,
+        "amount_under_way": tender.under_way,
+        "amount_left": tender.left,
+        "sessions": [session_view(session) for session in tender.sessions],
+    }
 
 
 def _doubtful(session: Session) -> bool:

@@ -15,6 +15,8 @@ EVERY = [
     (errors.ReaderUnavailableError(ReaderName("r1"), "no key"), "reader_unavailable", "yet: no key"),
     (errors.WrongStateError("ended"), "wrong_state", "ended"),
     (errors.StoppingError(), "shutting_down", "ask again in a few seconds"),
+    (errors.SaleCoveredError("paid already"), "sale_covered", "paid already"),
+    (errors.UnknownSaleError("s1"), "sale_not_found", "no sale 's1' of yours"),
     (errors.JournalError("full"), "journal_unavailable", "full"),
     (errors.JournalVersionError("new"), "journal_too_new", "new"),
     (errors.JournalLockedError("two"), "journal_locked", "two"),

@@ -27,6 +27,8 @@ from agent.payments.model import (
     order_facts,
     outcome_facts,
 )
+from agent.payments.tender import Tender
+from agent.payments.tender import of as tender_of
 from drivers.contract import Capability, Kind, Money, Outcome, ReaderName, SessionId
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -71,6 +73,15 @@ class FakeDesk:
         self.events[session_id] = [event]
         self.sessions[session_id] = begin(event)
         return self.sessions[session_id], True
+
+    def tender(self, sale: str, till: TillName) -> Tender:
+        self._fail()
+        sessions = [
+            each
+            for each in self.sessions.values()
+            if each.order.till == till and each.order.sale is not None and each.order.sale.id == sale
+        ]
+        return tender_of(sessions, sale)
 
     def session(self, session_id: str, till: TillName | None) -> Session:
         self._fail()

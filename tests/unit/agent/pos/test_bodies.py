@@ -79,6 +79,11 @@ WRONG: list[tuple[dict[str, Any], str, str, str]] = [
         "at most 40",
     ),
     ({"retry_of": 1}, "retry_of", "parameter_invalid", "JSON string"),
+    ({"sale": "s1"}, "sale", "parameter_invalid", "JSON object"),
+    ({"sale": {"id": "s1"}}, "sale.amount", "parameter_missing", "is missing"),
+    ({"sale": {"id": "s1", "amount": 0}}, "sale.amount", "amount_too_small", "from 1 to"),
+    ({"sale": {"id": "", "amount": 1}}, "sale.id", "parameter_invalid_empty", "not be empty"),
+    ({"sale": {"id": "s1", "amount": 1, "tip": 1}}, "sale.tip", "parameter_unknown", "not known"),
     ({"amuont": 1}, "amuont", "parameter_unknown", "not known here"),
     ({"till": "kasse-2"}, "till", "parameter_unknown", "not known here"),
 ]

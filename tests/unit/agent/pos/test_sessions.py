@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from agent.payments.errors import SaleCoveredError
 from agent.payments.model import EventKind
-from agent.pos.answers import SessionListShape, SessionShape
+from agent.pos.answers import SessionListShape, SessionShape, TenderShape
 from tests.unit.agent.pos.conftest import SALE, Door
 
 pytestmark = pytest.mark.real_time
@@ -140,6 +141,33 @@ async def test_refund_is_a_session_of_its_own(door: Door) -> None:
     assert (made.status, made.json["kind"], made.json["refund_of"]) == (201, "refund", session["id"])
     assert (again.status, again.json["id"]) == (200, made.json["id"])
     assert (keyless.status, keyless.error["param"]) == (400, "pos_key")
+
+
+async def test_a_sale_in_parts(door: Door) -> None:
+    table = {"id": "Tisch 5/a", "amount": 3000}
+    first = await door.sell(sale=table)
+    door.desk.move(first["id"], EventKind.STARTED)
+    door.desk.conclude(first["id"], "paid", amount_captured=1250)
+    second = await door.sell(pos_key="k2", sale=table)
+
+    told = await door.get("/v1/sales/Tisch%205%2Fa")
+    others = await door.get("/v1/sales/Tisch%205%2Fa", token=door.other_token)
+
+    assert first["sale"] == table
+    TenderShape.model_validate_json(told.raw)
+    sums = {name: told.json[f"amount_{name}"] for name in ("paid", "held", "under_way", "left")}
+    assert sums == {"paid": 1250, "held": 0, "under_way": 1250, "left": 500}
+    assert [each["id"] for each in told.json["sessions"]] == [first["id"], second["id"]]
+    assert (others.status, others.error["code"]) == (404, "sale_not_found")
+    door.desk.fault = SaleCoveredError("nothing is left")
+    refused = await door.post("/v1/sessions", {**SALE, "pos_key": "k3", "sale": table})
+    assert (refused.status, refused.error["code"], refused.error["param"]) == (409, "sale_covered", "sale")
+
+
+@pytest.mark.parametrize("name", ["x" * 101, "%00", "none"])
+async def test_a_sale_that_nobody_knows(door: Door, name: str) -> None:
+    told = await door.get(f"/v1/sales/{name}")
+    assert (told.status, told.error["code"]) == (404, "sale_not_found")
 
 
 async def test_pages_newest_first(door: Door) -> None:
