@@ -17,7 +17,7 @@ from agent.pos.register.door import Place, ZvtDoor
 from agent.pos.register.memory_file import MemoryFile
 from agent.pos.register.options import RegisterOptions
 from agent.pos.register.terminal import TillTerminal
-from drivers.contract import Driver, Link, ReaderConfig, ReaderName
+from drivers.contract import Driver, Link, LinkError, ReaderConfig, ReaderName
 from drivers.links.address import MemoryAddress
 from drivers.links.memory import MemoryNetwork
 from drivers.readers.stripe import StripeReader
@@ -128,7 +128,10 @@ class Register:
         """The next message."""
         async with asyncio.timeout(within_s):
             while not self._inbox:
-                data = await self.link.receive()
+                try:
+                    data = await self.link.receive()
+                except LinkError:
+                    data = b""
                 if not data:
                     raise HungUpError
                 await self._take(data)
