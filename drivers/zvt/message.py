@@ -67,6 +67,20 @@ class Message:
             ),
         )
 
+    def without_tlv(self, tag: int) -> "Message":
+        """The same message without the objects of this tag on the container's first level."""
+        if self.find(tag) is None:
+            return self
+        return replace(
+            self,
+            fields=tuple(
+                Field(field.id, tuple(item for item in field.value if item.tag != tag))
+                if field.id == CONTAINER and not isinstance(field.value, bytes)
+                else field
+                for field in self.fields
+            ),
+        )
+
 
 _new = object.__new__
 _slots = Message.__dict__

@@ -48,7 +48,7 @@ class MessageSequence:
         if not self.active or not _can_carry(message):
             return message
         self._last = self._last + 1 if self._last < LAST else 1
-        return message.with_tlv(Tlv(TAG, pack(self._last, SIZE)))
+        return _numbered(message, self._last)
 
     def echo(self, answer: Message, answered: Message) -> Message:
         """An answer with the id of what it answers."""
@@ -56,7 +56,7 @@ class MessageSequence:
         # 0 stands in the offer and its acceptance, before any message is numbered
         if not self.active or not number or not _can_carry(answer):
             return answer
-        return answer.with_tlv(Tlv(TAG, pack(number, SIZE)))
+        return _numbered(answer, number)
 
     def is_repeat(self, message: Message) -> bool:
         """Whether the peer says again what it said last; takes note of the id if it is new."""
@@ -69,6 +69,11 @@ class MessageSequence:
         # compared with what was heard, not with what was counted: two messages that cross take the same id
         self._heard = self._last = number
         return False
+
+
+def _numbered(message: Message, number: int) -> Message:
+    """The message with this id and no other: of two the peer would take the first."""
+    return message.without_tlv(TAG).with_tlv(Tlv(TAG, pack(number, SIZE)))
 
 
 def _can_carry(message: Message) -> bool:

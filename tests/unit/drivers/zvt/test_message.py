@@ -34,3 +34,10 @@ def test_a_message_made_quickly_is_a_message() -> None:
     made = make(0x0600, {"config": b"\x86"}, (Field(0x03, b"\x00"),), True)
     assert made == Message(0x0600, {"config": b"\x86"}, (Field(0x03, b"\x00"),), True)
     assert repr(made) == repr(Message(0x0600, {"config": b"\x86"}, (Field(0x03, b"\x00"),), True))
+
+
+def test_objects_of_one_tag_are_taken_out() -> None:
+    message = Message(0x0601, fields=(Field(0x04, bytes(6)),))
+    assert message.without_tlv(0x07) is message
+    both = message.with_tlv(Tlv(0x07, b"a"), Tlv(0x08, b"\x00\x01"), Tlv(0x07, b""))
+    assert both.without_tlv(0x07) == message.with_tlv(Tlv(0x08, b"\x00\x01"))

@@ -78,3 +78,12 @@ def test_a_side_that_was_started_again_goes_on_behind_what_it_remembers() -> Non
     assert sequence.is_repeat(numbered(7))
     assert not sequence.is_repeat(numbered(8))
     assert sequence_id(sequence.stamp(Message(0x040F))) == 9
+
+
+def test_an_id_that_the_application_brought_along_gives_way() -> None:
+    sequence = MessageSequence()
+    sequence.agree()
+    other = Tlv(0x07, b"text")
+    stamped = sequence.stamp(numbered(7).with_tlv(other))
+    assert stamped.tlv == (other, Tlv(0x1F73, bytes.fromhex("000001")))
+    assert sequence.echo(numbered(7), numbered(9)).tlv == numbered(9).tlv
