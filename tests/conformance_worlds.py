@@ -38,6 +38,7 @@ from drivers.links.schemes import connect
 from drivers.links.tcp import TcpListener
 from drivers.readers.zvt import ZvtReader
 from drivers.readers.zvt_options import setup_of
+from drivers.simulators.ble_uart import UartListener
 from drivers.simulators.fault_list import FAULTS, Harm, plan_for
 from drivers.simulators.faulty import FaultyConnector
 from drivers.simulators.pty import PtyListener
@@ -51,6 +52,7 @@ from drivers.simulators.zvt_terminal.server import serve
 from drivers.simulators.zvt_terminal.terminal import Terminal
 from drivers.zvt.apdu import ApduReader
 from drivers.zvt.serial_frame import Frame, FrameReader
+from tests.ble_world import ble_world
 from tests.stripe_store import StripeStore
 from tests.zvt_store import local, now
 
@@ -395,7 +397,7 @@ async def behind_a_server(terminal: Terminal, *, fault: str = "") -> AsyncIterat
 
 @asynccontextmanager
 async def _listening(
-    terminal: Terminal, listener: TcpListener | PtyListener | Rfc2217Listener, *, serial: bool
+    terminal: Terminal, listener: TcpListener | PtyListener | Rfc2217Listener | UartListener, *, serial: bool
 ) -> AsyncIterator[Reached]:
     await listener.open()
     address = listener.address
@@ -430,6 +432,17 @@ async def over_rfc2217(terminal: Terminal) -> AsyncIterator[Reached]:
     server = Rfc2217Listener(TcpListener("127.0.0.1", 0), LineSettings(19_200, 8, "E", 1))
     async with _listening(terminal, server, serial=True) as reached:
         yield reached
+
+
+@asynccontextmanager
+async def over_ble(terminal: Terminal, *, profile: str = "nus") -> AsyncIterator[Reached]:
+    """A bridge on Bluetooth LE: bleak's own Linux backend on a simulated BlueZ."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            ble_world(Path(folder)) as world,
+            _listening(terminal, world.device(profile=profile), serial=True) as reached,
+        ):
+            yield reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,6 +486,8 @@ WORLDS = [
     zvt_world("zvt serial", partial(in_memory, serial=True)),
     zvt_world("zvt holding", in_memory, "feig", profile="feig-cvend"),
     ZVT_DEFERRED,
+    zvt_world("zvt ble", over_ble),
+    zvt_world("zvt ble on one characteristic", partial(over_ble, profile="hm10"), "deferred"),
     zvt_world("zvt pty", over_a_pty, real=True),
     zvt_world("zvt tcp", over_tcp, real=True),
     zvt_world("zvt behind a server", behind_a_server),
