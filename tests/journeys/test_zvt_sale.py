@@ -19,12 +19,16 @@ from agent.payments.lane import Lane
 from agent.payments.model import Order, PosKey, Session, State, TillName
 from agent.payments.policy import LanePolicy
 from drivers.contract import Link, Money, ReaderConfig, ReaderName
+from drivers.links.address import Rfc2217Address, parse_address
 from drivers.links.base import Breakable, LinkLostError
+from drivers.links.rfc2217 import negotiate
 from drivers.readers.zvt import ZvtReader
 from drivers.readers.zvt_options import setup_of
 from drivers.simulators.fault_list import FAULTS, Harm, plan_for
 from drivers.simulators.faults import Direction
 from drivers.simulators.faulty import FaultyConnector
+from drivers.simulators.rfc2217 import PortDialogue, PortLink
+from drivers.simulators.uart import FakeUart
 from drivers.simulators.zvt_terminal.customers import Customer
 from drivers.simulators.zvt_terminal.memory import Memory
 from drivers.simulators.zvt_terminal.profiles import PROFILES
@@ -92,6 +96,9 @@ class CutLink:
     async def close(self) -> None:
         await self._link.close()
 
+    def abort(self) -> None:
+        self._link.abort()
+
 
 class LosesAck:
     """A serial line on which one ACK is lost: the n-th of one direction."""
@@ -137,13 +144,20 @@ class Shop:
         self.old = len(memory.records)
         self.terminal = Terminal(PROFILES[self.profile], memory, clock=local)
         self.terminal.device.usual = QUICK
+        address = parse_address(self.options.get("link", "memory://terminal"))
+        self.server = address if isinstance(address, Rfc2217Address) else None
         self.up: list[str] = []
         self.hosts: asyncio.TaskGroup | None = None
         self.sales = 0
 
     def lane(self, name: str, wrap: "type[CutLink | LosesAck]", harm: Harmed) -> tuple[Lane, ReaderConfig]:
         async def connect() -> Link:
-            return Tap(wrap(self.call(), harm), self.up, serial=self.serial)
+            link = wrap(self.call(), harm)
+            if self.server is None:
+                return Tap(link, self.up, serial=self.serial)
+            assert isinstance(link, CutLink)
+            # the bytes that are counted and cut are those on the way to the server
+            return Tap(await negotiate(link, self.server), self.up, serial=True)
 
         return self.lane_over(name, connect)
 
@@ -160,6 +174,10 @@ class Shop:
 
         ours, theirs = pair("terminal", "register")
         assert self.hosts is not None
+        if self.server is not None:
+            port = PortLink(theirs, PortDialogue(FakeUart()))
+            self.hosts.create_task(self.terminal.host(port, serial=True), name="terminal")
+            return ours
         self.hosts.create_task(self.terminal.host(theirs, serial=self.serial), name="terminal")
         return ours
 
@@ -261,6 +279,7 @@ async def length(
 LINES = [
     pytest.param("standard", False, {}, id="tcp"),
     pytest.param("standard", True, {}, id="serial"),
+    pytest.param("standard", True, {"link": "rfc2217://192.0.2.7:4001"}, id="rfc2217"),
     pytest.param("deferred", False, {"unique_ids": "true", "profile": "status-only"}, id="tcp deferred"),
     pytest.param("deferred", True, {"profile": "status-only"}, id="serial deferred"),
 ]
