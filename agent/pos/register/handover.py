@@ -30,11 +30,6 @@ PARTLY = "84 9D"
 class NotTakenError(Exception):
     """The register wants it undone, or never said that it does not."""
 
-    def __init__(self, reason: str, *, silent: bool) -> None:
-        """`silent`: nobody listens any more."""
-        super().__init__(reason)
-        self.silent = silent
-
 
 @dataclass(frozen=True, slots=True)
 class Handover:
@@ -59,12 +54,12 @@ class Handover:
             await self._print(binding=part is None)
             await self._remember(part)
         except NotTakenError as reason:
-            await self._undo(silent=reason.silent, why=str(reason))
+            await self._undo(str(reason))
             return
         except PaymentsError as error:
             # what is not on disk does not count: neither their yes nor our numbers
             log.warning("till %s: the register's answer cannot be kept: %s", job.till.till, error)
-            await self._undo(silent=job.conversation.gone, why=str(error))
+            await self._undo(str(error))
             return
         await self._finish()
 
@@ -76,11 +71,11 @@ class Handover:
         postponed = 0
         while True:
             if job.wants_end.is_set():
-                raise NotTakenError("nobody wants it any more", silent=job.conversation.gone)
+                raise NotTakenError("nobody wants it any more")
             try:
                 verdict = (await job.tell(self.status, within_s)).verdict
             except NoAnswerError as error:
-                raise NotTakenError(str(error), silent=True) from error
+                raise NotTakenError(str(error)) from error
             match verdict.decision:
                 case Decision.YES:
                     return None
@@ -92,7 +87,7 @@ class Handover:
                     postponed += 1
                     await job.pause(POSTPONE_S)
                 case _:
-                    raise NotTakenError(f"84 {verdict.code:02X}", silent=False)
+                    raise NotTakenError(f"84 {verdict.code:02X}")
 
     async def _print(self, *, binding: bool) -> None:
         """Print at the register; `binding`: the money depends on it (2.2.8), unless part is handed out."""
@@ -100,10 +95,10 @@ class Handover:
             for message in self.prints():
                 verdict = (await self.job.tell(message)).verdict
                 if verdict.decision is not Decision.YES:
-                    raise NotTakenError(f"the receipt was refused (84 {verdict.code:02X})", silent=False)
+                    raise NotTakenError(f"the receipt was refused (84 {verdict.code:02X})")
         except NoAnswerError as error:
             if binding:
-                raise NotTakenError(f"the receipt: {error}", silent=True) from error
+                raise NotTakenError(f"the receipt: {error}") from error
         except NotTakenError:
             if binding:
                 raise
@@ -130,19 +125,14 @@ class Handover:
         else:
             await job.abort(results.OTHER_ERROR)
 
-    async def _undo(self, *, silent: bool, why: str) -> None:
+    async def _undo(self, why: str) -> None:
+        """Let the money go, then say so to whoever still listens. Errors: `NoAnswerError`."""
         job, entry = self.job, self.entry
         log.warning("till %s: receipt %s is taken back: %s", job.till.till, entry.receipt, why)
         entry.fate = Fate.VOID
-        if not silent:
-            try:
-                await job.show(Progress.RELEASING)
-            except NoAnswerError:
-                silent = True
         await job.till.keep(entry)
         await job.till.settling.settle(entry)
-        if silent:
-            raise NoAnswerError(why)
+        await job.show(Progress.RELEASING)
         await job.tell(StatusInformation(result=results.ABORTED).to_message())
         await job.abort(results.ABORTED)
 

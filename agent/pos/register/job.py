@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # the terminal makes jobs
 KEEP_ALIVE_S = 8.0
 """So often the register is told that we still work: it restarts its T4 (at least every ten seconds)."""
 
+LINK_REPEATS_S = 10.0
+"""Two repeats of a frame, each after T2 (PA00P016 3.4): only then is an acknowledgement missing (2.2.8)."""
+
 TURN_S = 60.0
 """How long a command waits for the one before it to be settled, after its 80 00."""
 
@@ -117,18 +120,24 @@ class Job:
     async def tell(self, message: Message, within_s: float | None = None) -> Answered:
         """Tell or ask something. Errors: `NoAnswerError`."""
         limit_s = self.till.profile.t3_s if within_s is None else within_s
-        return await self.conversation.ask(self._fit(message), limit_s)
+        return await self.conversation.ask(self._fit(message), limit_s + self._repeats_s)
 
     async def complete(self, message: Message | None = None) -> None:
         """06 0F. Errors: `NoAnswerError`."""
         given = self._fit(Message(table.COMPLETION) if message is None else message)
-        await self.conversation.complete(given, self.till.profile.completion_s)
+        await self.conversation.complete(given, self.till.profile.completion_s + self._repeats_s)
 
     async def abort(self, message: Message | int) -> None:
         """06 1E. Errors: `NoAnswerError`."""
         if isinstance(message, int):
             message = Abort(message).to_message()
-        await self.conversation.abort(self._fit(message), self.till.profile.completion_s)
+        limit_s = self.till.profile.completion_s + self._repeats_s
+        await self.conversation.abort(self._fit(message), limit_s)
+
+    @property
+    def _repeats_s(self) -> float:
+        """What the link may need for its own repeats before a silence is the register's."""
+        return LINK_REPEATS_S if self.conversation.line.serial else 0.0
 
     def _fit(self, message: Message) -> Message:
         """The message, or what of it a register takes that announced little room (tag 1A)."""
