@@ -1,17 +1,20 @@
-"""What is tested, as the guest finds it at /opt/tillgate: this checkout and its libraries, as if installed."""
+"""What is tested, as the guest finds it at /opt/tillgate: this checkout and its libraries."""
 
 import compileall
 import os
 import shutil
+import tomllib
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 
 CHECKOUT = Path(__file__).parents[2]
 
-INSTALLED = ("tillgate", "bumble")
-"""What must be there with all that it requires: the product, and the virtual Bluetooth controller."""
+BESIDES = ("bumble",)
+"""What must be there besides the product's own requirements: the virtual Bluetooth controller."""
 
 CONFIG = "home = /usr/bin\ninclude-system-site-packages = false\n"
 
@@ -35,8 +38,10 @@ def make_payload(folder: Path) -> None:
     command = folder / "bin/tillgate"
     command.write_text(COMMAND)
     command.chmod(0o755)
-    for distribution in _closure(INSTALLED):
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    for distribution in _closure([Requirement(line).name for line in project["dependencies"]] + [*BESIDES]):
         _copy(distribution, packages)
+    _describe(project, packages)
     for name in ("agent", "drivers"):
         shutil.copytree(
             CHECKOUT / name, packages / name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
@@ -55,7 +60,21 @@ def make_payload(folder: Path) -> None:
     )
 
 
-def _closure(names: tuple[str, ...]) -> list[metadata.Distribution]:
+def _describe(project: Mapping[str, Any], packages: Path) -> None:
+    """What pip would write down of this checkout: its name, and what it offers by entry points."""
+    folder = packages / f"{project['name']}-{project['version']}.dist-info"
+    folder.mkdir()
+    lines = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (folder / "METADATA").write_text(lines)
+    groups = project["entry-points"].items()
+    offered = [
+        f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in names.items())
+        for group, names in groups
+    ]
+    (folder / "entry_points.txt").write_text("\n".join(offered))
+
+
+def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
     """These distributions and all that they require on Linux, as installed in the running environment."""
     found: dict[str, metadata.Distribution] = {}
 
