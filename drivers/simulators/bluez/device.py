@@ -56,7 +56,7 @@ class Mishaps:
     writing: deque[int] = field(default_factory=deque)
     """ATT errors for the next writes that are confirmed."""
     held: bool = False
-    """Confirmed writes are not answered as long as the link lives."""
+    """Reads and confirmed writes are not answered as long as the link lives."""
 
 
 class Host(Protocol):
@@ -100,7 +100,7 @@ class Device:
         self._host = host
         self._mishaps = mishaps
         self._connecting: Message | None = None
-        self._writing: list[Message] = []
+        self._waiting: list[Message] = []
         self._timers: set[asyncio.TimerHandle] = set()
         self._characteristics: dict[str, Characteristic] = {}
         host.tree.add(self.path, {DEVICE: self._advertisement()})
@@ -153,11 +153,17 @@ class Device:
         characteristic = self._characteristics[path]
         if not self.connected:
             raise BluezError(FAILED, "Not connected")
+        try:
+            self._do(call, path, characteristic)
+        except AttError as error:
+            raise _att(error.code) from error
+
+    def _do(self, call: Message, path: str, characteristic: Characteristic) -> None:
         match call.member:
             case "ReadValue":
                 self._guard()
                 if self._mishaps.held:
-                    self._writing.append(call)
+                    self._waiting.append(call)
                 else:
                     self._host.reply(call, "ay", (self.peripheral.read(characteristic.uuid),))
             case "WriteValue":
@@ -206,7 +212,7 @@ class Device:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        waiting, self._writing = self._writing, []
+        waiting, self._waiting = self._waiting, []
         connecting, self._connecting = self._connecting, None
         was_connected = self.connected
         if not silently:
@@ -299,20 +305,20 @@ class Device:
         if confirmed:
             self._guard()
             if self._mishaps.writing:
-                raise _att(self._mishaps.writing.popleft())
+                raise AttError(self._mishaps.writing.popleft())
             if self._mishaps.held:
-                self._writing.append(call)
+                self._waiting.append(call)
                 return
         try:
             self.peripheral.arrived(uuid, bytes(value), confirmed=confirmed)
-        except AttError as error:
+        except AttError:
             if confirmed:
-                raise _att(error.code) from error
+                raise
         self._host.reply(call)
 
     def _guard(self) -> None:
         if self.peripheral.pairing and not self.paired:
-            raise _att(INSUFFICIENT_AUTHENTICATION)
+            raise AttError(INSUFFICIENT_AUTHENTICATION)
 
     def _listen(self, path: str, sender: str) -> None:
         listeners = self.listeners[path]
