@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import call, clockwork, journal, live
+from bench import call, clockwork, journal, live, zvt
 from bench.customers import AT_ONCE, OTHERS, USUAL, Customers
 from bench.figures import Figure, quantile, spread
 from bench.processes import Process, python
@@ -28,9 +28,13 @@ class Effort:
     rush_readers: int = 32
     rush: int = 30
     rounds: int = 5
+    slices: int = 100  # of 200 messages each
+    payments: int = 60  # over a pty
 
 
-QUICK = Effort(starts=3, idle_s=10.0, customers=150, readers=12, paced=1, rush=10, rounds=2)
+QUICK = Effort(
+    starts=3, idle_s=10.0, customers=150, readers=12, paced=1, rush=10, rounds=2, slices=20, payments=10
+)
 
 INTERVAL_S = 2.0
 """Between two looks of the script, as practised."""
@@ -215,6 +219,36 @@ def rush(folder: Path, effort: Effort) -> Sequence[Figure]:
     ]
 
 
+def terminals(folder: Path, effort: Effort) -> Sequence[Figure]:
+    """ZVT: messages and check sums a second, and a payment over a serial port."""
+    figures: list[Figure] = []
+    for each in zvt.rates(effort.slices):
+        read, write = (rate * zvt.TIMES_ECRTERM for rate in zvt.ECRTERM[each.name])
+        figures += [
+            Figure(f"decode {each.name}, {each.size} B", each.decode, "k/s", least=read),
+            Figure(f"encode {each.name}, {each.size} B", each.encode, "k/s", least=write),
+        ]
+        if each.name.startswith("06"):
+            note = f"reading it: {each.unframe:.0f}"
+            figures.append(Figure(f"frame {each.name}", each.frame, "k/s", note=note))
+    figures += [
+        Figure(f"CRC of {size} B", zvt.crc_rate(size, effort.slices), "k/s") for size in (17, 209, 1000)
+    ]
+    paid = zvt.dialogue(effort.payments, folder)
+    cable_s = paid.size * zvt.BITS_PER_BYTE / zvt.BAUD
+    return [
+        *figures,
+        Figure(
+            "payment over a pty",
+            paid.payment_ms,
+            "ms",
+            beside=paid.bytes_ms,
+            note=f"beside: its {paid.size} B in {paid.turns} writes; at {zvt.BAUD} baud: {cable_s:.1f} s",
+        ),
+        Figure("payment / its bytes", paid.payment_ms / paid.bytes_ms, "x"),
+    ]
+
+
 Part = Callable[[Path, Effort], Sequence[Figure]]
 
 PARTS: Mapping[str, Part] = {
@@ -222,6 +256,7 @@ PARTS: Mapping[str, Part] = {
     "idle": idle,
     "journal": append,
     "call": look,
+    "zvt": terminals,
     "wait": wait,
     "paced": paced,
     "rush": rush,
