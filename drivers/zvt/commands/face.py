@@ -139,7 +139,9 @@ def _read(plan: _Plan, message: Message) -> dict[str, Any]:
 
 def _find(place: Place, objects: tuple[Tlv, ...], found: dict[str, Any]) -> None:
     if place.many:
-        found[place.attribute] = tuple(map(place.codec.decode, _all(objects, place.path)))
+        # one that is no number is left out: nobody who reads the others expects it among them
+        values = map(place.codec.decode, _all(objects, place.path))
+        found[place.attribute] = tuple(value for value in values if value is not None)
         return
     raw = find_bytes(objects, *place.path)
     if raw is not None:

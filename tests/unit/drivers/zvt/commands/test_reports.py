@@ -130,3 +130,8 @@ def test_the_clock() -> None:
     clock = SetRegisterClock.at(datetime(2031, 12, 25, 23, 59, 59))  # noqa: DTZ001 - the terminal's own clock
     assert encode(clock.to_message()) == bytes.fromhex("040108AA3112250C235959")
     assert SetRegisterClock.from_message(clock.to_message()) == clock
+
+
+def test_a_number_that_is_none_is_left_out_of_many() -> None:
+    wire = bytes.fromhex("061E0DB8060A2308080200420802453A")
+    assert Abort.from_message(decode_bytes(wire)).open_receipts == (42,)
