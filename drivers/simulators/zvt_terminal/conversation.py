@@ -99,7 +99,8 @@ class Conversation:
                 self.dialogue.give_up()
             raise NoAnswerError(f"no answer within {within_s:g} s") from None
         finally:
-            self._waiter = None
+            if self._waiter is waiter:  # the register may have begun its next command already
+                self._waiter = None
 
     def say_no_more(self) -> None:
         """The procedure is over without an end: close the socket (PA00P016 5.2.5), or be idle if serial."""
