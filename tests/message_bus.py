@@ -121,6 +121,7 @@ class MemoryBus:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        self.path.unlink()
         for peer in tuple(self.peers.values()):
             peer.transport.abort()
         await asyncio.sleep(0.1)

@@ -184,9 +184,10 @@ class BleLink:
 
     def _end(self, loss: LinkLostError) -> None:
         self._inbox.end(loss)
-        if self._writing is not None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
             # BlueZ answers a write under way in its own time, or never
-            self._writing.reschedule(asyncio.get_running_loop().time())
+            writing.reschedule(asyncio.get_running_loop().time())
 
 
 async def open_ble(address: BleAddress) -> BleLink:
