@@ -319,6 +319,7 @@ class Gateway:
             look=self.look,
             limits=limits,
             operator=operator,
+            language=door.language,
         )
 
     def look(self) -> None:

@@ -137,11 +137,15 @@ class JournalSettings(Part):
 
 
 class HttpDoorSettings(Part):
-    """The HTTP API for tills; `connection_tokens_per_minute` counts for each till."""
+    """The HTTP API for tills; `connection_tokens_per_minute` counts for each till.
+
+    `language` is what cashiers read where their till asks for none.
+    """
 
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8470, ge=0, le=65_535)
     connection_tokens_per_minute: int = Field(30, ge=1, le=6_000)
+    language: Literal["de", "en", "fr", "it", "es", "nl"] = "en"
 
 
 def _check_listen(listen: str) -> str:

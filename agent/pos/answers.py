@@ -71,6 +71,7 @@ class SessionShape(_Shape):
     amount_tip: int | None
     amount_refunded: _Minor
     progress: Progress | None
+    prompt: Annotated[str | None, Field(description="What the cashier reads, by Accept-Language.")]
     verdict: Annotated[VerdictShape | None, Field(description="null until it is decided.")]
     doubt: DoubtShape | None = None
     references: dict[str, str]

@@ -1,9 +1,10 @@
 """Who is asking: a till by its token, or an operator through the control socket."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.payments.model import TillName
 from agent.pos.errors import PosError, UnauthorizedError, UnavailableError
+from agent.pos.prompts import ENGLISH, preferred
 from agent.pos.seams import Tills
 from agent.pos.tills import OPERATOR, TillRegistryError
 
@@ -17,11 +18,17 @@ class Caller:
 
     name: TillName
     operator: bool = False
+    language: str = ENGLISH  # of what its cashier reads
 
     @property
     def sees(self) -> TillName | None:
         """Whose sessions: one till's, or (None) all."""
         return None if self.operator else self.name
+
+    def speaking(self, accepted: str | None, default: str) -> "Caller":
+        """The same caller with the language that an Accept-Language header asks for."""
+        language = default if accepted is None else preferred(accepted, default)
+        return self if language == self.language else replace(self, language=language)
 
 
 THE_OPERATOR = Caller(OPERATOR, operator=True)

@@ -21,6 +21,7 @@ from agent.pos.intake import MAX_BODY_BYTES, query, read_json
 from agent.pos.limits import Buckets, Limits
 from agent.pos.metrics import CONTENT_TYPE, Labels, Metrics
 from agent.pos.page import HEADERS, PAGE
+from agent.pos.prompts import ENGLISH
 from agent.pos.seams import Desk, Health, Look, Tills, TokenIssuer
 from agent.pos.sessions import Sessions, answer
 from agent.pos.tokens import ConnectionTokens
@@ -79,11 +80,17 @@ def make_app(
     look: Look = _nothing_to_look_at,
     limits: Limits | None = None,
     operator: bool = False,
+    language: str = ENGLISH,
 ) -> web.Application:
-    """The door as an aiohttp application; `operator` trusts whoever can reach it and sees every session."""
+    """The door as an aiohttp application; `operator` trusts whoever can reach it and sees every session.
+
+    `language` is that of prompts for who asks for none.
+    """
     limits = limits or Limits()
     waits = Waits(limits.waits)
-    door = _Door(desk, tills, tokens, health, metrics, look, limits, waits, operator=operator)
+    door = _Door(
+        desk, tills, tokens, health, metrics, look, limits, waits, operator=operator, language=language
+    )
     app = web.Application(middlewares=[door.guard], client_max_size=MAX_BODY_BYTES)
     for route in door.routes():
         app.router.add_route(route.method, route.path, door.serve(route))
@@ -147,6 +154,7 @@ class _Door:
         waits: Waits,
         *,
         operator: bool,
+        language: str,
     ) -> None:
         self._desk = desk
         self._tills = tills
@@ -154,6 +162,7 @@ class _Door:
         self._metrics = metrics
         self._look = look
         self._operator = operator
+        self._language = language
         # One random mark for the life of the door: asking the system for a new one costs more than a route.
         self._mark = f"req_{secrets.token_hex(4)}"
         self._numbers = itertools.count(1)
@@ -192,8 +201,9 @@ class _Door:
         """The route's handler, behind the check of who asks and how often."""
 
         async def serve(request: web.Request) -> web.StreamResponse:
+            accepted = request.headers.get(hdrs.ACCEPT_LANGUAGE)
             if self._operator:
-                return await route.handler(request, THE_OPERATOR)
+                return await route.handler(request, THE_OPERATOR.speaking(accepted, self._language))
             if route.access is Access.ALL or (route.access is Access.LOOPBACK and _from_here(request)):
                 return await route.handler(request, NOBODY)
             caller = identify(request.headers.get(hdrs.AUTHORIZATION), self._tills)
@@ -205,7 +215,7 @@ class _Door:
                     "of asking again and again",
                     retry_after_s=wait_s,
                 )
-            return await route.handler(request, caller)
+            return await route.handler(request, caller.speaking(accepted, self._language))
 
         return serve
 

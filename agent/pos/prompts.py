@@ -1,12 +1,19 @@
 """What cashiers read while a customer pays: one vocabulary for every door and every kind of reader."""
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from drivers.contract import Progress
 
 LANGUAGES = ("de", "en", "fr", "it", "es", "nl")
 """Languages there are words for, ISO 639-1; others get English."""
+
+ENGLISH = "en"
+
+_HEADER_MAX = 200  # a browser sends fewer than 100 characters; more is not worth reading
+_WEIGHT = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 
 _WORDS: Mapping[Progress, tuple[str, ...]] = MappingProxyType(
     {
@@ -66,5 +73,23 @@ _WORDS: Mapping[Progress, tuple[str, ...]] = MappingProxyType(
 
 def prompt(step: Progress, language: str) -> str:
     """What a cashier reads while this goes on; English for a language without words."""
-    at = LANGUAGES.index(language) if language in LANGUAGES else LANGUAGES.index("en")
+    at = LANGUAGES.index(language) if language in LANGUAGES else LANGUAGES.index(ENGLISH)
     return _WORDS[step][at]
+
+
+@lru_cache(maxsize=64)
+def preferred(accepted: str, default: str = ENGLISH) -> str:
+    """The best of our languages for an Accept-Language header (RFC 9110, 12.5.4); `default` if none fits."""
+    wishes: list[tuple[float, str]] = []
+    for part in accepted[:_HEADER_MAX].split(","):
+        tag, _, weight = part.partition(";")
+        language = tag.strip().partition("-")[0].lower()
+        found = _WEIGHT.fullmatch(weight.strip() or "q=1")
+        wishes.append((float(found[1]) if found else 0.0, language))
+    wishes.sort(key=lambda wish: -wish[0])
+    for weight_, language in wishes:
+        if weight_ > 0 and language in LANGUAGES:
+            return language
+        if weight_ > 0 and language == "*":
+            break
+    return default

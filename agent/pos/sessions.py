@@ -53,7 +53,7 @@ class Sessions:
             raise refusal(error, param="retry_of") from error
         except PaymentsError as error:
             raise refusal(error, param="reader") from error
-        return answer(to_json(session_view(session)), 201 if created else 200)
+        return answer(to_json(session_view(session, caller.language)), 201 if created else 200)
 
     async def page(self, request: web.Request, caller: Caller) -> web.Response:
         """GET /v1/sessions."""
@@ -70,7 +70,7 @@ class Sessions:
             limit=limit + 1,  # one more than asked tells whether there is a next page
         )
         found = self._desk.find(wanted, caller.sees)
-        page = [session_view(session) for session in found[:limit]]
+        page = [session_view(session, caller.language) for session in found[:limit]]
         return answer(to_json(listing(page, has_more=len(found) > limit)))
 
     async def show(self, request: web.Request, caller: Caller) -> web.Response:
@@ -91,7 +91,7 @@ class Sessions:
                 seq=session.seq if seq is None else seq,
                 wait_s=wait_s,
             )
-        return answer(to_json(session_view(session)))
+        return answer(to_json(session_view(session, caller.language)))
 
     async def events(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         """GET /v1/sessions/{id}/events."""
@@ -103,14 +103,14 @@ class Sessions:
         query(request)
         parse(CancelBody, await read_json(request))
         session = await self._desk.cancel(_id(request), caller.sees)
-        return answer(to_json(session_view(session)))
+        return answer(to_json(session_view(session, caller.language)))
 
     async def capture(self, request: web.Request, caller: Caller) -> web.Response:
         """POST /v1/sessions/{id}/capture."""
         query(request)
         body = parse(CaptureBody, await read_json(request))
         session = await self._desk.capture(_id(request), body.amount, caller.sees)
-        return answer(to_json(session_view(session)))
+        return answer(to_json(session_view(session, caller.language)))
 
     async def refund(self, request: web.Request, caller: Caller) -> web.Response:
         """POST /v1/sessions/{id}/refund."""
@@ -119,7 +119,7 @@ class Sessions:
         session, created = await self._desk.refund(
             _id(request), body.amount, PosKey(body.pos_key), caller.sees
         )
-        return answer(to_json(session_view(session)), 201 if created else 200)
+        return answer(to_json(session_view(session, caller.language)), 201 if created else 200)
 
     async def sale(self, request: web.Request, caller: Caller) -> web.Response:
         """GET /v1/sales/{id}: what several sessions pay together."""
@@ -127,7 +127,7 @@ class Sessions:
         name = request.match_info["id"]
         if len(name) > MAX_POS_KEY or not name.isprintable():
             raise UnknownSaleError(name[:MAX_POS_KEY])
-        return answer(to_json(tender_view(self._desk.tender(name, caller.name))))
+        return answer(to_json(tender_view(self._desk.tender(name, caller.name), caller.language)))
 
     async def timeline(self, request: web.Request, caller: Caller) -> web.Response:
         """GET /v1/sessions/{id}/timeline: everything the journal knows, for operators."""
@@ -141,7 +141,7 @@ class Sessions:
         body = parse(ResolveBody, await read_json(request))
         session = self._session(request, caller)
         ruled = await self._desk.rule(session.id, body.outcome(session.order.money.amount))
-        return answer(to_json(session_view(ruled)))
+        return answer(to_json(session_view(ruled, caller.language)))
 
     def _session(self, request: web.Request, caller: Caller) -> Session:
         return self._desk.session(_id(request), caller.sees)

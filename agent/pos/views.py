@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.payments.model import Event, LinkState, ReaderStatus, Session, State
 from agent.payments.tender import Tender
+from agent.pos.prompts import ENGLISH, prompt
 from drivers.contract import Card
 
 _CARD_FIELDS = tuple(Card.__dataclass_fields__)
@@ -37,8 +38,8 @@ def settled(session: Session) -> bool:
     return session.state.ended and session.settling is None
 
 
-def session_view(session: Session) -> dict[str, Any]:
-    """A session as its till sees it.
+def session_view(session: Session, language: str = ENGLISH) -> dict[str, Any]:
+    """A session as its till sees it; `prompt` is what its cashier reads, in this language.
 
     `verdict` speaks only when the owner of the truth has spoken; while we do not know, `doubt` says why not.
     """
@@ -59,6 +60,7 @@ def session_view(session: Session) -> dict[str, Any]:
         "amount_tip": session.amount_tip,
         "amount_refunded": session.amount_refunded,
         "progress": None if session.progress is None else session.progress.value,
+        "prompt": None if session.progress is None else prompt(session.progress, language),
         "verdict": _verdict(session),
         "references": dict(session.references),
         "card": None if session.card is None else _card(session.card),
@@ -82,7 +84,7 @@ def session_view(session: Session) -> dict[str, Any]:
     return view
 
 
-def tender_view(tender: Tender) -> dict[str, Any]:
+def tender_view(tender: Tender, language: str = ENGLISH) -> dict[str, Any]:
     """How far a sale is paid, with all its sessions, oldest first."""
     return {
         "object": "sale",
@@ -93,7 +95,7 @@ def tender_view(tender: Tender) -> dict[str, Any]:
         "amount_held": tender.held,
         "amount_under_way": tender.under_way,
         "amount_left": tender.left,
-        "sessions": [session_view(session) for session in tender.sessions],
+        "sessions": [session_view(session, language) for session in tender.sessions],
     }
 
 

@@ -114,8 +114,8 @@ def last_event_id(request: web.Request) -> int:
     return int(text)
 
 
-def _event(session: Session) -> bytes:
-    data = to_json(session_view(session)).decode()
+def _event(session: Session, language: str) -> bytes:
+    data = to_json(session_view(session, language)).decode()
     return f"event: session\nid: {session.seq}\ndata: {data}\n\n".encode()
 
 
@@ -138,7 +138,9 @@ async def stream(
         while True:
             moved = session.seq > seen
             seen = session.seq
-            if not await _send(request, response, _event(session) if moved else b": still here\n\n"):
+            if not await _send(
+                request, response, _event(session, caller.language) if moved else b": still here\n\n"
+            ):
                 break
             if settled(session):
                 break

@@ -62,3 +62,11 @@ def test_without_a_registry_nobody_gets_in() -> None:
 def test_an_operator_sees_all() -> None:
     assert THE_OPERATOR.sees is None
     assert THE_OPERATOR.name == "operator"
+
+
+def test_a_till_is_spoken_to_in_the_language_it_asks_for() -> None:
+    till = Caller(TillName("kasse-1"))
+    assert till.speaking("de-AT,en;q=0.5", "fr").language == "de"
+    assert till.speaking(None, "fr").language == "fr"
+    assert till.speaking("en", "fr") is till
+    assert THE_OPERATOR.speaking("nl", "en").sees is None

@@ -170,6 +170,18 @@ async def test_a_sale_that_nobody_knows(door: Door, name: str) -> None:
     assert (told.status, told.error["code"]) == (404, "sale_not_found")
 
 
+async def test_cashiers_read_their_language(door: Door) -> None:
+    opened = await door.sell()
+    assert opened["prompt"] is None
+    door.desk.move(opened["id"], EventKind.STARTED)
+    door.desk.move(opened["id"], EventKind.PROGRESS, step="entering_pin")
+    read = [
+        (await door.get(f"/v1/sessions/{opened['id']}", headers=headers)).json["prompt"]
+        for headers in ({}, {"Accept-Language": "de-DE,de;q=0.9"}, {"Accept-Language": "fi"})
+    ]
+    assert read == ["Entering PIN", "PIN-Eingabe", "Entering PIN"]
+
+
 async def test_pages_newest_first(door: Door) -> None:
     for number in range(5):
         session = await door.sell(pos_key=f"k{number}")

@@ -53,6 +53,7 @@ async def test_a_new_session(desk: FakeDesk) -> None:
         "amount_tip": None,
         "amount_refunded": 0,
         "progress": None,
+        "prompt": None,
         "verdict": None,
         "references": {},
         "card": None,

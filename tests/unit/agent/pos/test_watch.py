@@ -298,7 +298,7 @@ async def test_a_stream_that_is_left_leaves_nothing_behind(
 @pytest.mark.real_time
 async def test_a_till_that_does_not_read_is_left(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "WRITE_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(watch, "_event", lambda session: b": " + b"x" * 4_000_000 + b"\n\n")
+    monkeypatch.setattr(watch, "_event", lambda session, language: b": " + b"x" * 4_000_000 + b"\n\n")
     session = await door.sell()
     port = int(door.base.rpartition(":")[2])
     loop = asyncio.get_running_loop()
