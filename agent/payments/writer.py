@@ -42,30 +42,44 @@ MakeWriter = Callable[[Commit, Done], Writer]
 
 
 class GroupWriter:
-    """One thread: whatever gathered while the disk was busy goes into the next transaction together."""
+    """One thread: whatever gathered while the disk was busy goes into the next transaction together.
+
+    What is submitted within one turn of the event loop is handed over together: the thread is woken
+    once for all of it, when the loop is about to let go of the interpreter.
+    """
 
     def __init__(self, commit: Commit, done: Done, loop: asyncio.AbstractEventLoop) -> None:
         self._commit = commit
         self._done = done
         self._loop = loop
-        self._queue: SimpleQueue[Pending | None] = SimpleQueue()
+        self._turn: list[Pending] = []
+        self._queue: SimpleQueue[list[Pending] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="journal writer", daemon=True)
         self._thread.start()
 
     def submit(self, pending: Pending) -> None:
         """Queue a change for the next transaction."""
-        self._queue.put(pending)
+        if not self._turn:
+            self._loop.call_soon(self._hand_over)
+        self._turn.append(pending)
+
+    def _hand_over(self) -> None:
+        if self._turn:
+            turn, self._turn = self._turn, []
+            self._queue.put(turn)
 
     def close(self) -> None:
         """Commit what is queued, then end the thread."""
+        self._hand_over()
         self._queue.put(None)
         self._thread.join()
 
     def _work(self) -> None:
         open_for_more = True
         while open_for_more:
-            batch, open_for_more = self._gather()
-            if batch:
+            waiting, open_for_more = self._gather()
+            for start in range(0, len(waiting), MOST_TOGETHER):
+                batch = waiting[start : start + MOST_TOGETHER]
                 results: list[Exception | None]
                 try:
                     results = self._commit([pending.write for pending in batch])
@@ -76,15 +90,13 @@ class GroupWriter:
 
     def _gather(self) -> tuple[list[Pending], bool]:
         """All that waits, at least one; and whether more may come."""
-        batch: list[Pending] = []
-        item = self._queue.get()
+        waiting: list[Pending] = []
+        turn = self._queue.get()
         with suppress(Empty):
-            while item is not None:
-                batch.append(item)
-                if len(batch) == MOST_TOGETHER:
-                    break
-                item = self._queue.get_nowait()
-        return batch, item is not None
+            while turn is not None:
+                waiting += turn
+                turn = self._queue.get_nowait()
+        return waiting, turn is not None
 
 
 class InlineWriter:

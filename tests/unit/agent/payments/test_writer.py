@@ -63,9 +63,11 @@ async def test_what_gathers_while_the_disk_is_busy_goes_together() -> None:
     disk, journal = FakeDisk(), FakeJournal()
     writer = GroupWriter(disk.commit, journal.done, asyncio.get_running_loop())
     writer.submit(pending(0))
+    await turn()
     assert disk.begun.wait(10)
     for number in range(1, MOST_TOGETHER + 3):
         writer.submit(pending(number))
+        await turn()
     disk.free.set()
     writer.close()
     await turn()
@@ -78,12 +80,30 @@ async def test_what_gathers_while_the_disk_is_busy_goes_together() -> None:
 
 
 @pytest.mark.real_time
-async def test_closing_finishes_what_is_queued() -> None:
+async def test_one_turn_of_the_loop_is_handed_over_at_once() -> None:
     disk, journal = FakeDisk(), FakeJournal()
     disk.free.set()
     writer = GroupWriter(disk.commit, journal.done, asyncio.get_running_loop())
+    for number in range(3):
+        writer.submit(pending(number))
+    assert not disk.begun.is_set()
+    while len(journal.told) < 3:
+        await turn()
+    assert disk.sizes == [3]
     writer.close()
-    assert disk.sizes == []
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("number", [0, 2])
+async def test_closing_finishes_what_is_queued(number: int) -> None:
+    disk, journal = FakeDisk(), FakeJournal()
+    disk.free.set()
+    writer = GroupWriter(disk.commit, journal.done, asyncio.get_running_loop())
+    for each in range(number):
+        writer.submit(pending(each))
+    writer.close()
+    await turn()
+    assert sum(disk.sizes) == len(journal.told) == number
     assert "journal writer" not in {thread.name for thread in threading.enumerate()}
 
 
@@ -108,10 +128,11 @@ def test_a_closed_loop_stops_no_commit() -> None:
     loop = asyncio.new_event_loop()
     writer = GroupWriter(disk.commit, journal.done, loop)
     writer.submit(pending(1))
+    loop.run_until_complete(turn())
     assert disk.begun.wait(10)
+    writer.submit(pending(2))
     loop.close()
     disk.free.set()
-    writer.submit(pending(2))
     writer.close()
     assert disk.sizes == [1, 1]
     assert journal.told == []
