@@ -35,7 +35,7 @@ def decode(
     serial: Annotated[bool, typer.Option("--serial", help="Frames of a serial line, with CRC.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Show card numbers and track data.")] = False,
     stream: Annotated[
-        bool, typer.Option("--stream", help="The lines are pieces of one capture, cut anywhere.")
+        bool, typer.Option("--stream", help="The lines are pieces of a capture, cut anywhere.")
     ] = False,
     dialogue: Annotated[
         bool, typer.Option("--dialogue", help="The lines follow each other: read answers by their command.")
@@ -118,10 +118,11 @@ def _each(analyser: "Analyser", lines: Iterable[str]) -> Iterator[dict[str, Any]
 def _stream(analyser: "Analyser", lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     from drivers.zvt.analyser import read_hex
 
-    data = bytearray()
     for line in lines:
         try:
-            data += read_hex(line)[0]
+            data, direction = read_hex(line)
         except DecodeError as error:
             yield {"error": error.reason, "position": error.position, "expected": error.expected}
-    yield from analyser.stream(bytes(data))
+        else:
+            yield from analyser.feed(data, direction)
+    yield from analyser.finish()

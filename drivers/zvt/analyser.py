@@ -60,7 +60,7 @@ class Analyser:
     """Decodes lines one by one. `raw` shows card data and adds the bytes of what is malformed.
 
     `serial` expects DLE STX framing. `dialogue` keeps in mind between lines which command was sent last,
-    which decides how some answers are read; within a line that is always so.
+    which decides how some answers are read; within a line and within a stream that is always so.
     """
 
     def __init__(
@@ -73,6 +73,8 @@ class Analyser:
         self._charset = charset
         self._running: int | None = None
         self._last: int | None = None
+        self._apdu_readers: dict[str | None, ApduReader] = {}
+        self._frame_readers: dict[str | None, FrameReader] = {}
 
     def line(self, text: str) -> list[Notation]:
         """What one line holds: nothing for an empty one, else a JSON object for each message."""
@@ -84,23 +86,36 @@ class Analyser:
             return []
         if not self._dialogue:
             self._running = self._last = None
-        found = self._frames(data) if self._serial else self._messages(data)
-        if direction is not None:
-            for item in found:
-                item["direction"] = direction
-        return found
+        return _directed(self._frames(data) if self._serial else self._messages(data), direction)
 
     def stream(self, data: bytes) -> list[Notation]:
         """What a capture holds, cut into messages wherever they end; the unfinished rest is an error."""
+        return [*self.feed(data), *self.finish()]
+
+    def feed(self, data: bytes, direction: str | None = None) -> list[Notation]:
+        """What these bytes complete. A capture of both directions is cut for each of them by itself."""
         if self._serial:
-            return self._frames(data)
-        reader = ApduReader()
+            frames = self._frame_readers.setdefault(direction, FrameReader())
+            return _directed([self._piece(piece) for piece in frames.feed(data)], direction)
+        reader = self._apdu_readers.setdefault(direction, ApduReader())
+        before = reader.pending
         apdus, error = reader.drain(data)
         found = [self._message(apdu, apdu.encode()) for apdu in apdus]
         if error is not None:
-            found.append(self._error(error, data[error.position :]))
-        elif reader.pending:
-            found.append(self._rest(reader.pending))
+            found.append(self._error(error, (before + data)[error.position :]))
+        return _directed(found, direction)
+
+    def finish(self) -> list[Notation]:
+        """What was begun and has no end; the next bytes begin a capture of their own."""
+        found: list[Notation] = []
+        for direction, frames in self._frame_readers.items():
+            piece = frames.abandon()
+            found += _directed([self._piece(piece)] if piece is not None else [], direction)
+        for direction, reader in self._apdu_readers.items():
+            rest = reader.pending
+            found += _directed([self._rest(rest)] if rest else [], direction)
+        self._frame_readers.clear()
+        self._apdu_readers.clear()
         return found
 
     def _messages(self, data: bytes) -> list[Notation]:
@@ -177,6 +192,13 @@ class Analyser:
         if data is not None and self._raw:
             shown["hex"] = data.hex().upper()
         return shown
+
+
+def _directed(found: list[Notation], direction: str | None) -> list[Notation]:
+    if direction is not None:
+        for item in found:
+            item["direction"] = direction
+    return found
 
 
 def _split(data: bytes) -> tuple[list[bytes], int]:

@@ -116,6 +116,33 @@ def mask_text(value: bytes) -> bytes:
     return _BEHIND_SEPARATOR.sub(lambda match: match[1] + match[2].translate(_DIGITS), masked)
 
 
+_EMV: dict[int, Callable[[bytes], bytes]] = {
+    0x56: hide,
+    0x57: mask_track,
+    0x5A: mask_bcd,
+    0x5F20: hide,
+    0x9F0B: hide,
+    0x9F1F: hide,
+    0x9F20: hide,
+    0x9F6B: mask_track,
+}
+"""Card number, tracks and holder's name by EMV's tags: some terminals pass on what the chip says."""
+
+_EMV_IN_BYTES = re.compile(rb"(?:\x5A(?=[\x07-\x0A])|(?:\x57|\x9F\x6B)(?=[\x0A-\x13]))", re.DOTALL)
+_PACKED = re.compile(r"[0-9]{12,}(?:D[0-9]*)?F*")
+
+
+def mask_bytes(value: bytes) -> bytes:
+    """Bytes of which nobody knows what they are: masked as a text, and EMV's card data in them hidden."""
+    value = mask_text(value)
+    for match in _EMV_IN_BYTES.finditer(value):
+        start = match.end() + 1
+        stop = start + value[match.end()]
+        if stop <= len(value) and _PACKED.fullmatch(value[start:stop].hex().upper()):
+            value = value[:start] + hide(value[start:stop]) + value[stop:]
+    return value
+
+
 _BY_FIELD: dict[int, Callable[[bytes], bytes]] = {
     0x22: mask_bcd,
     0x23: mask_track,
@@ -136,14 +163,18 @@ _BY_FIELD: dict[int, Callable[[bytes], bytes]] = {
 def _mask_object(item: Tlv) -> Tlv:
     if not isinstance(item.value, bytes):
         return item._replace(value=tuple(_mask_object(child) for child in item.value))
+    if item.tag in _EMV:
+        return item._replace(value=_EMV[item.tag](item.value))
     known = TAGS.get(item.tag)
     match known.kind if known else None:
         case Kind.CARD | Kind.HIDDEN:
             value = hide(item.value)
         case Kind.BCD | Kind.NUMBER | Kind.BITS:
             value = item.value
-        case _:
+        case Kind.TEXT | Kind.ASCII:
             value = mask_text(item.value)
+        case _:
+            value = mask_bytes(item.value)
     return item._replace(value=value)
 
 
@@ -160,7 +191,7 @@ def mask(message: Message) -> Message:
     return replace(
         message,
         params={
-            name: mask_text(value) if name in {"text", "sw", "raw"} else value
+            name: mask_bytes(value) if name in {"text", "sw", "raw"} else value
             for name, value in message.params.items()
         },
         fields=tuple(_mask_field(field) for field in message.fields),

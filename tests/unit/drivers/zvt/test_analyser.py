@@ -194,6 +194,33 @@ def test_captures_cut_anywhere() -> None:
     assert Analyser().stream(b"") == []
 
 
+def test_a_capture_of_both_directions_is_cut_for_each_by_itself() -> None:
+    analyser = Analyser()
+    up, down = "ecr->pt", "pt->ecr"
+    assert analyser.feed(bytes.fromhex("0601 0A 0400000000"), up) == []
+    [late] = analyser.feed(bytes.fromhex("04FF010A 06"), down)
+    assert (late["cmd"], late["direction"]) == ("04FF", down)
+    [payment] = analyser.feed(bytes.fromhex("1234490978"), up)
+    assert (payment["amount_minor"], payment["direction"]) == (1234, up)
+    assert [(each["missing"], each["direction"]) for each in analyser.finish()] == [(2, down)]
+    assert analyser.finish() == []
+
+
+def test_frames_of_both_directions_in_pieces() -> None:
+    analyser = Analyser(serial=True, raw=True)
+    payment, done = (encode_frame(bytes.fromhex(text)) for text in ("060104AABBCCDD", "060F00"))
+    found = []
+    for at in range(max(len(payment), len(done))):
+        found += analyser.feed(payment[at : at + 1], "ecr->pt")
+        found += analyser.feed(done[at : at + 1], "pt->ecr")
+    assert [each["direction"] for each in found] == ["pt->ecr", "ecr->pt"]
+    assert [compose(each) for each in found] == [done, payment]
+    assert analyser.feed(payment[:-1]) == []
+    [rest] = analyser.finish()
+    assert "cut off" in rest["error"]
+    assert "direction" not in rest
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from drivers.zvt.commands.codec import decode_bytes, encode
 from drivers.zvt.fields import Field, container
-from drivers.zvt.masking import mask, mask_bcd, mask_digits, mask_text, mask_track
+from drivers.zvt.masking import mask, mask_bcd, mask_bytes, mask_digits, mask_text, mask_track
 from drivers.zvt.message import Message
 from drivers.zvt.tlv import Tlv
 
@@ -127,8 +127,39 @@ def test_parameters_that_are_texts_are_masked_too() -> None:
     assert mask(password) == password
 
 
+@pytest.mark.parametrize("tag", [0x56, 0x57, 0x5A, 0x5F20, 0x9F0B, 0x9F1F, 0x9F20, 0x9F6B])
+@pytest.mark.parametrize("box", [0x60, 0x2F, 0xE4])
+def test_what_the_chip_calls_card_data_is_hidden(tag: int, box: int) -> None:
+    said = Message(0x040F, fields=(container(Tlv(box, (Tlv(tag, bytes.fromhex(PAN + "D2612101")),))),))
+    masked = encode(mask(said))
+    assert bytes.fromhex(PAN[6:12]) not in masked
+    assert len(masked) == len(encode(said))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "5A08" + PAN,  # EMV objects in bytes that nobody can read
+        "9F6B0C" + PAN + "D2612101",
+        "01570B" + PAN + "D26121",
+        "99995A08" + PAN + "99",
+    ],
+)
+def test_card_data_in_bytes_without_a_meaning_are_hidden(value: str) -> None:
+    data = bytes.fromhex(value)
+    broken = Message(0x040F, fields=(container(Tlv(0x60, data), Tlv(0x4E, data)),))
+    for message in (broken, Message(0x0FA1, {"raw": data}), Message(0x8000, {"raw": data})):
+        assert bytes.fromhex(PAN[2:12]) not in encode(mask(message))
+
+
+@pytest.mark.parametrize("value", ["5A0841", "5A08" + "AB" * 8, "5A0A" + PAN, "5A02" + PAN])
+def test_other_bytes_stay(value: str) -> None:
+    assert mask_bytes(bytes.fromhex(value)) == bytes.fromhex(value)
+
+
 @given(st.binary(max_size=80))
 def test_lengths_never_change(value: bytes) -> None:
     assert len(mask_text(value)) == len(value)
+    assert len(mask_bytes(value)) == len(value)
     assert len(mask_bcd(value)) == len(value)
     assert len(mask_track(value)) == len(value)
