@@ -13,7 +13,7 @@ from agent.demo.script import Customer, Morning
 
 pytestmark = pytest.mark.real_time
 
-FAST = 60
+FAST = 30
 
 
 def test_a_morning_ends_with_books_that_agree(capsys: pytest.CaptureFixture[str]) -> None:
