@@ -182,6 +182,12 @@ class Register:
         await self.link.close()
 
 
+def numbered(command: str, number: int) -> bytes:
+    """A command with a message number (1F73) in its container."""
+    rest = bytes.fromhex(command) + bytes.fromhex(f"06061F7303{number:06}")
+    return rest[:2] + bytes((len(rest) - 2,)) + rest[2:]
+
+
 def _ends_at_once(command: bytes | str | Message) -> bool:
     if isinstance(command, Message):
         number = command.command

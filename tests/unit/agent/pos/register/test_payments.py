@@ -10,7 +10,7 @@ from agent.pos.register.memory import Fate
 from agent.pos.register.profiles import PROFILES
 from drivers.contract import Kind, Money
 from drivers.zvt.message import Message
-from tests.register_shop import ABORT, READER, STATUS, YES, HungUpError, RegisterShop, yes
+from tests.register_shop import ABORT, READER, STATUS, YES, HungUpError, RegisterShop, numbered, yes
 
 INSUFFICIENT = "4000000000009995"
 
@@ -439,11 +439,6 @@ async def test_order_numbers_mean_nothing_where_the_profile_says_so(tmp_path: Pa
 
 
 NUMBERED = "06 0E 1F 73 03 00 00 00 26 04 0A 02 06 D3 1A 02 FF FF"
-
-
-def numbered(command: str, number: int) -> bytes:
-    rest = bytes.fromhex(command) + bytes.fromhex(f"06061F7303{number:06}")
-    return rest[:2] + bytes((len(rest) - 2,)) + rest[2:]
 
 
 async def test_a_message_that_is_sent_again_on_a_new_connection_charges_once(tmp_path: Path) -> None:
