@@ -123,6 +123,7 @@ class TerminalDialogue:
         self._order: Apdu | None = None
         self._asked: Message | None = None
         self._ending = False
+        self._order_answer: bytes | None = None
         self._last_answer: bytes | None = None
         self._stop: Message | None = None
         self.permits = permits or Permits()
@@ -181,20 +182,20 @@ class TerminalDialogue:
 
     def _decide(self, apdu: Apdu, message: Message) -> Event:
         if not table.is_known(apdu.command):
-            answer = self.sequence.echo(answers.unknown_command(), message)
-            return Rejected(apdu, "unknown command", encode(answer))
+            self._last_answer = encode(self.sequence.echo(answers.unknown_command(), message))
+            return Rejected(apdu, "unknown command", self._last_answer)
         self._command = message
-        self._order = apdu
+        self._order, self._order_answer = apdu, None
         self._state = State.DECIDING
         return Ordered(message)
 
     def _busy(self, apdu: Apdu, message: Message) -> Event:
         if apdu == self._order:
             # A register that has seen our 80 00 has no reason to say the same again: its link lost the ACK.
-            return Repeated(message, self._last_answer if self._state is not State.DECIDING else None)
-        return Rejected(
-            apdu, f"busy with {self._running()}", encode(self.sequence.echo(answers.busy(), message))
-        )
+            return Repeated(message, self._order_answer)
+        # what is repeated under the same id must hear the same again, not what the running command heard
+        self._last_answer = encode(self.sequence.echo(answers.busy(), message))
+        return Rejected(apdu, f"busy with {self._running()}", self._last_answer)
 
     def _running(self) -> str:
         return f"{self._command.command:04X}" if self._command is not None else "its own affairs"
@@ -222,7 +223,7 @@ class TerminalDialogue:
         command = self._decided(answer)
         self._settle(command)
         given = encode(self.sequence.echo(answer or answers.positive(), command))
-        self._last_answer = given
+        self._order_answer = self._last_answer = given
         if row_of(command.command).end is End.ANSWER:
             self._finish()
         else:

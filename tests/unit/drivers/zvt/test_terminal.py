@@ -339,6 +339,26 @@ def test_busy_and_repeated_commands() -> None:
     assert isinstance(busy, Rejected)
     assert busy.reason == "busy with 0601"
     assert busy.answer == bytes.fromhex("84A000")
+    assert hear(dialogue, encode(PAY)) == Repeated(PAY, accepted)
+
+
+def test_a_refusal_that_is_asked_for_again_is_the_same_refusal() -> None:
+    talk = registered(Conversation(), WITH_IDS)
+    order(talk, PAY)
+    enquiry = encode(talk.register.sequence.stamp(StatusEnquiry().to_message()))
+    busy = hear(talk.terminal, enquiry)
+    assert isinstance(busy, Rejected)
+    again = hear(talk.terminal, enquiry)
+    assert isinstance(again, Repeated)
+    assert again.answer == busy.answer
+    assert busy.answer[:2] == bytes.fromhex("84A0")
+    finish(talk)
+    strange = encode(talk.register.sequence.stamp(Message(0x06FE)))
+    unknown = hear(talk.terminal, strange)
+    assert isinstance(unknown, Rejected)
+    repeated = hear(talk.terminal, strange)
+    assert isinstance(repeated, Repeated)
+    assert repeated.answer == unknown.answer
 
 
 def test_a_transaction_of_the_terminals_own() -> None:
