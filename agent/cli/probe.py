@@ -2,10 +2,11 @@
 
 import asyncio
 import fcntl
+import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,11 +49,25 @@ async def check_readers(settings: Settings, make: Make | None = None) -> list[Ch
     if not found or locked(settings.journal.path):
         return []
     held = unsettled(settings.journal.path)
-    async with asyncio.TaskGroup() as group:
-        calls = [
-            group.create_task(_check(each, held, make or _make), name=f"reader {each.name}") for each in found
-        ]
+    with _without_logs():
+        async with asyncio.TaskGroup() as group:
+            calls = [
+                group.create_task(_check(each, held, make or _make), name=f"reader {each.name}")
+                for each in found
+            ]
     return [call.result() for call in calls]
+
+
+@contextmanager
+def _without_logs() -> Iterator[None]:
+    """What drivers would warn of is what we are about to say."""
+    log = logging.getLogger("drivers")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _declared(settings: Settings) -> list[ReaderConfig]:

@@ -192,7 +192,7 @@ class Conversation:
             if wake < late:
                 return []
             raise TerminalSilentError(
-                f"the terminal did not answer ({self._dialogue.state}); {self._wire.advice}",
+                f"the terminal did not answer ({self._dialogue.state}){self._wire.silence}",
                 code="terminal_silent",
             ) from None
         if apdus:

@@ -34,6 +34,7 @@ GREETING_S = 0.5
 ECR17_BYTES = 3
 
 
+NOTHING = ", all is silent there"
 WORDLESS = (
     "; it said nothing before: does another register use it, and is this the port of its ZVT interface?"
 )
@@ -62,8 +63,8 @@ class Wire(Protocol):
         ...
 
     @property
-    def advice(self) -> str:
-        """What to look at when the peer stays silent."""
+    def silence(self) -> str:
+        """What is mostly wrong when the peer does not answer, by what was heard of it."""
         ...
 
 
@@ -158,9 +159,10 @@ class BareWire:
         """TCP says nothing of the peer; what it has is shown by what it says next."""
 
     @property
-    def advice(self) -> str:
-        """What is mostly wrong."""
-        return "is it switched on, is this its port, and is ZVT enabled?"
+    def silence(self) -> str:
+        """As `Wire.silence`."""
+        nothing = "" if self._ear.heard else NOTHING
+        return f"{nothing}; is it switched on, is this its port, and is ZVT enabled?"
 
     async def _heard_out(self, stranger: ForeignProtocolError) -> ForeignProtocolError:
         """The same with a name, when the rest of its greeting gives it one."""
@@ -266,16 +268,16 @@ class FramedWire:
         self._name_stranger()
         if self._understood:
             raise LinkLostError(f"the serial line failed: {reason}")
-        raise LinkLostError(f"no ZVT terminal answers on the serial line ({reason}); {self.advice}")
+        raise LinkLostError(f"no ZVT terminal answers on the serial line ({reason}){self.silence}")
 
     @property
-    def advice(self) -> str:
-        """What is mostly wrong, by what was heard."""
-        if self._understood or not self._heard.strip(ACK):
-            return "is it switched on, is its cable in this port, and is ZVT enabled?"
-        return (
-            f"what came is {show(self._heard)}: do baud rate, parity and stop bits fit, and is ZVT enabled?"
-        )
+    def silence(self) -> str:
+        """As `Wire.silence`."""
+        if not self._understood and self._heard.strip(ACK):
+            come = show(self._heard)
+            return f", what came is {come}; do baud rate, parity and stop bits fit, and is ZVT enabled?"
+        nothing = "" if self._ear.heard else NOTHING
+        return f"{nothing}; is it switched on, is its cable in this port, and is ZVT enabled?"
 
     def _name_stranger(self) -> None:
         """Raise the better error when what was heard instead of frames is another protocol."""

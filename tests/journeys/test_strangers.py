@@ -90,7 +90,11 @@ BARE: Mapping[str, tuple[Peer, str, str]] = {
         "something that says 47 75 74 65 6E 20 54 61 67 'Guten Tag'",
         "is ZVT enabled on it?",
     ),
-    "silence": (silence, "the terminal did not answer", "is this its port, and is ZVT enabled?"),
+    "silence": (
+        silence,
+        "did not answer (sent), all is silent there",
+        "is this its port, and is ZVT enabled?",
+    ),
     "hanging-up": (
         hanging_up,
         "",
@@ -100,8 +104,8 @@ BARE: Mapping[str, tuple[Peer, str, str]] = {
 SERIAL: Mapping[str, tuple[Peer, str, str]] = {
     **{name: row for name, row in BARE.items() if name in {"ecr17", "slow-ecr17", "yomani", "http"}},
     "taking-ecr17": (taking_ecr17, "but an ECR17 terminal", "switch it to ZVT in its menu"),
-    "unknown": (unknown, "no ZVT terminal answers on the serial line", "what came is 47 75 74"),
-    "silence": (silence, "no ZVT terminal answers on the serial line", "is its cable in this port"),
+    "unknown": (unknown, "what came is 47 75 74", "do baud rate, parity and stop bits fit"),
+    "silence": (silence, "all is silent there", "is its cable in this port"),
 }
 SOON = {"t1_s": "0.05", "t2_s": "0.1", "t3_s": "0.5"}
 

@@ -191,7 +191,13 @@ async def test_without_a_daemon_the_readers_are_called(
 
 async def test_a_daemon_in_bad_health(daemon: FakeDaemon, gateway: Path) -> None:
     daemon.expect(
-        "GET /v1/health", {"status": "failing", "version": "1", "uptime_s": 2, "problems": ["journal: x"]}
+        "GET /v1/health",
+        {
+            "status": "failing",
+            "version": "1",
+            "uptime_s": 2,
+            "problems": ["journal: x", "readers: a is offline"],
+        },
     )
     daemon.expect("GET /v1/readers", {"data": []})
     found = await daemons(gateway)

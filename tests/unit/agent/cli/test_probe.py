@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import logging
 import os
 import sqlite3
 from contextlib import closing
@@ -189,3 +190,16 @@ def test_only_what_holds_a_reader_counts(tmp_path: Path) -> None:
         )
         connection.commit()
     assert probe.unsettled(path) == frozenset({"a", "b"})
+
+
+async def test_what_drivers_warn_of_is_said_once(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    class LoudDriver(FakeDriver):
+        async def open(self) -> ReaderInfo:
+            logging.getLogger("drivers.links.reconnect").warning("no link")
+            return await super().open()
+
+    await probe.check_readers(settings, made(LoudDriver(INFO)))
+    assert not caplog.records
+    assert logging.getLogger("drivers").level == logging.NOTSET
