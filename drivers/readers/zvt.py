@@ -95,7 +95,7 @@ class ZvtReader:
             try:
                 return await self._pay(request, report)
             finally:
-                self._transaction = None
+                self._transaction, self._canceled = None, False
                 await self._terminal.let_go()
 
     async def cancel(self) -> None:
@@ -123,8 +123,9 @@ class ZvtReader:
         known = settlement.known(request)
         if known is not None:
             return known
-        self._canceled = False
         async with self._lock:
+            # a cancel was meant for the sale before it
+            self._canceled = False
             try:
                 outcome = await settlement.settle(self._terminal, request, decision, report, self._began)
                 return _withdrawn(outcome, decision.settlement is Settlement.RELEASE)
@@ -164,16 +165,18 @@ class ZvtReader:
 
     async def end_of_day(self) -> Closing:
         """Close the terminal's books (06 50). Raises `RefusedError` for a no, else `DriverError`."""
-        paper, ear = Paper(self._setup.profile.charset), Ear()
+        papers, ear = list[Paper](), Ear()
 
         async def hear(told: Told) -> Message | None:
             if told.topic is Topic.PRINT:
-                paper.print(told.message)
+                # made late: the character set may be agreed on when the connection is made
+                papers[:] = papers or [Paper(self._terminal.charset)]
+                papers[0].print(told.message)
                 return None
             return await ear(told)
 
         await self._command(EndOfDay(self._setup.password).to_message(), "the end of day", hear)
-        text = "\n\n".join(paper.texts.values())
+        text = "\n\n".join(text for paper in papers for text in paper.texts.values())
         self._terminal.mark = None  # makers disagree on what 06 20 repeats after a closing
         if ear.status is None:
             return Closing(None, {}, text)
@@ -241,7 +244,7 @@ class ZvtReader:
     def _unbooked(self, done: Done) -> Outcome:
         if done.code == results.GOODS_FAILED and done.text:
             return Outcome(Verdict.FAILED, code="not_booked", message=done.text)
-        outcome = refused(done.code, done.message, self._setup.profile.charset)
+        outcome = refused(done.code, done.message, self._terminal.charset)
         if outcome.verdict is Verdict.CANCELED:
             code = "canceled_by_till" if self._canceled else "customer_canceled"
             return Outcome(Verdict.CANCELED, code=code, message=done.text)

@@ -10,6 +10,7 @@ from drivers.contract import ReaderConfig
 from drivers.links.address import Address, BleAddress, Rfc2217Address, SerialAddress, parse_address
 from drivers.readers.zvt_profiles import PROFILES, STANDARD, Habit, Profile, Reversals
 from drivers.readers.zvt_timing import Timing
+from drivers.zvt.charset import NUMBERS as NUMBERED
 from drivers.zvt.charset import Charset
 from drivers.zvt.config import Config
 from drivers.zvt.currency import EURO, NUMBERS
@@ -71,6 +72,13 @@ def _charset(text: str) -> Charset | None:
         raise ValueError(f"is auto or one of {', '.join(Charset)}") from None
 
 
+def _asked_charset(text: str) -> Charset:
+    charset = _charset(text)
+    if charset is None or charset not in NUMBERED:
+        raise ValueError(f"is one of {', '.join(NUMBERED)}")
+    return charset
+
+
 def _habit(text: str) -> Habit:
     try:
         return Habit(text)
@@ -94,6 +102,7 @@ def _password(text: str) -> str:
 _READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "config": ("config", _config),
     "charset": ("charset", _charset),
+    "ask_charset": ("ask_charset", _asked_charset),
     "connection": ("habit", _habit),
     "reversals": ("reversals", _reversals),
     **{

@@ -19,6 +19,7 @@ from drivers.readers.zvt_receipt import Paper, built, facts
 from drivers.readers.zvt_recovery import Claim, take_mark
 from drivers.readers.zvt_terminal import Terminal
 from drivers.zvt import results
+from drivers.zvt.charset import Charset
 from drivers.zvt.commands import answers
 from drivers.zvt.commands.reports import IntermediateStatus, SetRegisterClock, StatusInformation
 from drivers.zvt.ecr import Told
@@ -104,7 +105,6 @@ class Transaction:
         self._request = request
         self._report = report
         self._command = command
-        self._charset = terminal.setup.profile.charset
         self._paper = Paper(self._charset)
         self._approved: Message | None = None
         self._refused: tuple[int, Message] | None = None
@@ -112,6 +112,10 @@ class Transaction:
         self._was_approved = False
         self.sent = False
         self.canceled = False
+
+    @property
+    def _charset(self) -> Charset | None:
+        return self._terminal.charset
 
     def cancel(self) -> None:
         """Ask for the end."""
@@ -135,6 +139,7 @@ class Transaction:
         await self._promise(mark)
         if self.canceled:
             raise NotStartedError(f"{self._command.what} was canceled before it was sent", code="canceled")
+        self._paper = Paper(self._charset)  # which may have been agreed on just now
         # From here on nothing is certain until the terminal has said it.
         valid, terminal.valid_receipt, terminal.mark = terminal.valid_receipt, None, None
         self.sent = True

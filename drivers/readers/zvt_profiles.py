@@ -51,6 +51,8 @@ class Profile:
     password: str = FACTORY_PASSWORD
     charset: Charset | None = None
     """Of texts and receipts; None: what the terminal says, else what the text looks like."""
+    ask_charset: Charset | None = None
+    """The set it is asked for when it is registered (tag 27); who does not agree keeps its own."""
     port: int = 20007
     stopbits: float = 2.0
     baudrate: int = 9600

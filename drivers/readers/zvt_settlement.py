@@ -126,7 +126,7 @@ def _answer(terminal: Terminal, request: PaymentRequest, command: Command, found
             verdict = verdict_of(command.operation, request)
             return _booked(terminal, command, found).outcome(verdict)
         case Finding.DECLINED:
-            return refused(found.code, found.message, terminal.setup.profile.charset)
+            return refused(found.code, found.message, terminal.charset)
         case Finding.NOTHING:
             message = f"Nothing was booked: {found.reason}."
             return Outcome(Verdict.FAILED, code=NOT_BOOKED, message=message)
@@ -141,7 +141,7 @@ def _answer(terminal: Terminal, request: PaymentRequest, command: Command, found
 
 def _booked(terminal: Terminal, command: Command, found: Found) -> Booked:
     """What the terminal holds of ours; without a 04 0F only that it is there."""
-    charset = terminal.setup.profile.charset
+    charset = terminal.charset
     if found.message is None:
         return Booked(StatusInformation(result=results.OK).to_message(), command.wanted, charset)
     booked = Booked(found.message, command.wanted, charset, facts(found.message, charset))

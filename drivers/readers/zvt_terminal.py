@@ -23,6 +23,7 @@ from drivers.readers.zvt_outcome import why
 from drivers.readers.zvt_profiles import Habit
 from drivers.readers.zvt_standing import AT_WORK, BUSY, Identity, Standing, TerminalBusyError, refusal_of
 from drivers.zvt import statuses
+from drivers.zvt.charset import Charset, charset_code
 from drivers.zvt.commands.reports import Completion, StatusInformation
 from drivers.zvt.commands.setup import Registration, StatusEnquiry
 from drivers.zvt.config import CompletionStatus, StatusService
@@ -49,6 +50,7 @@ class Terminal:
         """Its last transaction; None when that is not certain and has to be asked for."""
         self.valid_receipt: int | None = None
         """The last receipt number that we hold valid, for 1F1F; None is "no history" and always safe."""
+        self._agreed: Charset | None = None
         self._reconnector = Reconnector(setup.name, connect, proof=True)
         self._conversation: Conversation | None = None
 
@@ -153,20 +155,33 @@ class Terminal:
             raise refusal_of(ended, "registration")
         told = Completion.from_message(ended.message)
         flags = told.flags or 0
+        self._agreed = self._agreed_charset(ended.message)
         self.identity = replace(
             self.identity, terminal_id=told.terminal_id or self.identity.terminal_id, flags=flags
         )
         conversation.registered = True
         return conversation
 
+    @property
+    def charset(self) -> Charset | None:
+        """That of its texts: what was agreed on when it was registered, else its kind's; None: guess."""
+        return self._agreed or self.setup.profile.charset
+
+    def _agreed_charset(self, completion: Message) -> Charset | None:
+        """The set we asked for, where the terminal names it again (PA00P015 chapter 9.4, tag 27)."""
+        asked, said = self.setup.profile.ask_charset, completion.find_bytes(0x27, 0x14)
+        return asked if asked is not None and said == bytes((charset_code(asked),)) else None
+
     def _registration(self) -> Message:
         profile = self.setup.profile
+        asked = profile.ask_charset if profile.tlv else None
         return Registration(
             password=self.setup.password,
             config=profile.config,
             currency=self.setup.currency,
             max_apdu=profile.max_apdu if profile.tlv else None,
             permitted=profile.permitted if profile.tlv else (),
+            charsets=() if asked is None else (charset_code(asked),),
             sequence=bytes(SIZE) if profile.tlv and profile.sequence_ids else None,
             container=profile.tlv,
         ).to_message()

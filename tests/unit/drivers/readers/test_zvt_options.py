@@ -75,6 +75,7 @@ def test_each_habit_can_be_overridden() -> None:
     assert (profile.tips, profile.sequence_ids) == (True, False)
     assert (made.currency, made.password, made.timing.t3_s) == (756, "654321", 2.0)
     assert setup(charset="auto").profile.charset is None
+    assert setup(ask_charset="utf-8").profile.ask_charset is Charset.UTF_8
 
 
 def test_a_password_is_never_shown() -> None:
@@ -93,6 +94,8 @@ def test_a_password_is_never_shown() -> None:
         ({"config": "B"}, "config is one byte in hex"),
         ({"config": "XX"}, "config is one byte in hex"),
         ({"charset": "klingon"}, "charset is auto or one of"),
+        ({"ask_charset": "auto"}, "ask_charset is one of"),
+        ({"ask_charset": "zvt-7bit"}, "ask_charset is one of"),
         ({"connection": "never"}, "connection is one of lasting, transaction"),
         ({"reversals": "some"}, "reversals is one of any, last, none"),
         ({"tips": "yes"}, "tips is true or false"),

@@ -9,12 +9,14 @@ from drivers.contract import DriverError, LinkError
 from drivers.readers.zvt_conversation import TerminalProtocolError, TerminalSilentError
 from drivers.readers.zvt_standing import TerminalBusyError, TerminalRefusedError
 from drivers.readers.zvt_terminal import Terminal
+from drivers.simulators.zvt_terminal.profiles import PROFILES
+from drivers.zvt.charset import Charset
 from drivers.zvt.commands.payments import Authorisation
 from drivers.zvt.commands.reports import StatusInformation
 from drivers.zvt.ecr import Told
 from drivers.zvt.message import Message
 from tests.scripted_pt import CUT, DONE, HANG_UP, OK, SILENT, ScriptedPt
-from tests.zvt_store import ZvtStore, now
+from tests.zvt_store import Session, ZvtStore, now
 
 
 def terminal(pt: ScriptedPt) -> Terminal:
@@ -237,3 +239,35 @@ async def test_errors_of_who_listens_break_the_connection() -> None:
         terminal(pt).interrupt()
         await terminal(pt).close()
         terminal(pt).interrupt()
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "agreed"),
+    [
+        ("standard", "utf-8", Charset.UTF_8),
+        ("standard", "iso8859-1", Charset.LATIN_1),
+        ("standard", "iso8859-2", None),
+        ("valina", "utf-8", None),
+        ("standard", "", None),
+    ],
+)
+async def test_a_character_set_is_agreed_on_where_both_want_it(
+    model: str, asked: str, agreed: Charset | None
+) -> None:
+    options = {"ask_charset": asked} if asked else {}
+    async with ZvtStore(model, options={"password": PROFILES[model].password or "", **options}) as store:
+        known: Terminal = store.driver._terminal
+        await known.ready()
+        assert known.charset is agreed
+        session = Session()
+        outcome = await store.pay(session)
+        assert "Händler" in outcome.receipt["merchant_text"] or "HÄNDLER" in outcome.receipt["merchant_text"]
+        closing = await store.driver.end_of_day()
+        assert "\ufffd" not in closing.text + outcome.receipt["customer_text"]
+
+
+async def test_a_terminal_without_tlv_is_not_asked() -> None:
+    async with ScriptedPt(profile="no-tlv", ask_charset="utf-8", charset="iso8859-1") as pt:
+        await terminal(pt).ready()
+        assert pt.heard[0] == "060006000000BE0978"
+        assert terminal(pt).charset is Charset.LATIN_1
