@@ -55,7 +55,6 @@ class Peer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        self.bus.peers_ever += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.bus.left(self)
@@ -154,6 +153,7 @@ class MemoryBus:
     def _serve(self, peer: Peer, call: Message) -> None:
         match call.member:
             case "Hello":
+                self.peers_ever += 1
                 peer.name = call.sender = f":1.{self.peers_ever}"
                 self.peers[peer.name] = peer
                 self._reply(peer, call, "s", peer.name)

@@ -26,6 +26,10 @@ CONNECT_S = 15.0
 PAIR_S = 25.0
 """Connecting, with services; and with pairing before, which may ask at the device."""
 
+TRIES = 3
+AGAIN_S = 0.2
+"""Connecting fails now and then for no reason but other radios; mostly the next try succeeds."""
+
 NOTIFY_S = 5.0
 WRITE_S = 10.0
 """A write is confirmed within some connection intervals (4 s at most), or the link is as good as lost."""
@@ -193,14 +197,21 @@ class BleLink:
 async def open_ble(address: BleAddress) -> BleLink:
     """Find the device, connect (and pair), and listen to it. Cancelling leaves nothing connected.
 
-    Errors: `LinkNotOpenedError`.
+    Interference is tried against at once, up to TRIES times in all. Errors: `LinkNotOpenedError`.
     """
-    link = BleLink(address, radio())
-    try:
-        await link.connect()
-    except (*TROUBLE, LinkError) as error:
-        raise not_opened(address, error) from error
-    return link
+    for again in reversed(range(TRIES)):
+        link = BleLink(address, radio())
+        try:
+            await link.connect()
+        except (*TROUBLE, LinkError) as error:
+            failure = not_opened(address, error)
+            if not again or failure.cause is not Cause.UNREACHABLE:
+                raise failure from error
+            _log.debug("%s (tried again)", failure)
+            await asyncio.sleep(AGAIN_S)
+        else:
+            return link
+    raise AssertionError("the last try returns or raises")
 
 
 async def _disconnect(client: BleakClient, *, gone: bool, name: str) -> None:

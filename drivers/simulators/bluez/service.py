@@ -11,10 +11,10 @@ from dbus_fast.aio import MessageBus
 
 from drivers.simulators.ble_peripheral import Peripheral
 from drivers.simulators.bluez.device import DESCRIPTOR, DEVICE, BluezError, Device, Mishaps
+from drivers.simulators.bluez.outgoing import DBUS, DBUS_PATH, Outgoing
 from drivers.simulators.bluez.tree import OBJECT_MANAGER, ObjectTree, variant
 
 BLUEZ = "org.bluez"
-DBUS, DBUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
 ADAPTER = "org.bluez.Adapter1"
 NOT_READY = BluezError("org.bluez.Error.NotReady", "Resource Not Ready")
 UNKNOWN_OBJECT = "org.freedesktop.DBus.Error.UnknownObject"
@@ -66,6 +66,7 @@ class SimulatedBluez:
         self._forget_s = forget_s
         self._air: dict[str, Peripheral] = {}
         self._bus: MessageBus | None = None
+        self._outgoing: Outgoing | None = None
         self._tree = ObjectTree(self._emit)
         self._devices: dict[str, Device] = {}
         self._hung: list[Message] | None = None
@@ -135,7 +136,7 @@ class SimulatedBluez:
         bus.add_message_handler(self._hear)
         rule = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'"
         await bus.call(Message(DBUS, DBUS_PATH, DBUS, "AddMatch", signature="s", body=[rule]))
-        self._bus = bus
+        self._bus, self._outgoing = bus, Outgoing(bus)
         self._hung = None
         for controller in self.controllers.values():
             self._show(controller)
@@ -143,7 +144,7 @@ class SimulatedBluez:
 
     async def crash(self) -> None:
         """End as by SIGKILL: no signal but D-Bus' own; all radio links end."""
-        bus, self._bus = self._bus, None
+        bus, self._bus, self._outgoing = self._bus, None, None
         for device in self._devices.values():
             device.drop(silently=True)
         self._devices.clear()
@@ -197,9 +198,9 @@ class SimulatedBluez:
         return controller is not None and controller.powered
 
     async def drained(self) -> None:
-        """As in `Host`. The bus reads in order: once it has answered us, it has read all before."""
-        if self._bus is not None:
-            await self._bus.call(Message(DBUS, DBUS_PATH, DBUS, "GetId"))
+        """As in `Host`."""
+        if self._outgoing is not None:
+            await self._outgoing.drained()
 
     def left(self, device: Device) -> None:
         """As in `Host`."""
@@ -208,10 +209,12 @@ class SimulatedBluez:
     # -- how ----------------------------------------------------------------------------------------------
 
     def _emit(self, message: Message) -> None:
-        if self._bus is not None:
-            self._bus.send(message)
+        if self._outgoing is not None:
+            self._outgoing.send(message)
 
     def _hear(self, message: Message) -> Message | bool | None:
+        if self._outgoing is not None and self._outgoing.heard(message):
+            return True
         if message.message_type is MessageType.SIGNAL:
             if message.member == "NameOwnerChanged" and not message.body[2]:
                 self._sender_left(message.body[0])
