@@ -11,6 +11,7 @@ import typer
 
 from agent.cli import daemon, fleet
 from agent.cli.daemon import AwayError
+from agent.cli.discover import discover
 from agent.cli.errors import CommandError
 from agent.cli.options import Format, current
 from agent.cli.output import OutputOption, chosen, print_data
@@ -45,7 +46,10 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    app.command("readers")(readers)
+    all_of_them = typer.Typer(invoke_without_command=True)
+    all_of_them.callback()(readers)
+    all_of_them.command("discover")(discover)
+    app.add_typer(all_of_them, name="readers")
     one = typer.Typer(
         no_args_is_help=True, help="Show one reader; register, move, replace or claim its device."
     )
@@ -57,8 +61,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(one, name="reader")
 
 
-def readers(output: OutputOption = None) -> None:
+def readers(context: typer.Context, output: OutputOption = None) -> None:
     """List the readers of this gateway, and how they are."""
+    if context.invoked_subcommand is not None:
+        return
     found = ask(lambda connected: connected.get("/v1/readers"))["data"]
     print_data(found, output, columns=COLUMNS, empty="no readers")
 

@@ -10,11 +10,9 @@ from typing import Protocol
 from drivers.contract import ReaderConfig
 from drivers.links.address import AddressError, SerialAddress, parse_address
 from drivers.links.nodes import NodeWatch
+from drivers.links.ports import BY_ID
 
 log = logging.getLogger(__name__)
-
-BY_ID = Path("/dev/serial/by-id")
-"""Where udev links each serial port by what is plugged in there."""
 
 REVIEW_S = 30.0
 """How often is looked which readers there are, in seconds: they change when fleet files do."""
