@@ -51,7 +51,7 @@ class Stage:
         self._readers = readers
 
     def crowd(
-        self, customers: Customers, sales: int, *, sellers: Sequence[str], follow: str = "polls"
+        self, customers: Customers, sales: int, *, sellers: Sequence[str], follow: str = "decision"
     ) -> Mapping[str, Sales]:
         """Let so many customers come to each reader of the sellers (`gateway`, `script`) at the same time."""
         who = {"least_s": customers.least_s, "most_s": customers.most_s}

@@ -12,12 +12,12 @@ _ENDED = frozenset({"paid", "declined", "canceled", "failed", "released"})
 
 
 class Tills:
-    """One register for each reader. `listen`: server-sent events; otherwise long polls."""
+    """One register for each reader; `follow` says how it learns the end: `decision`, `events` or `polls`."""
 
-    def __init__(self, http: aiohttp.ClientSession, url: str, *, listen: bool) -> None:
+    def __init__(self, http: aiohttp.ClientSession, url: str, *, follow: str) -> None:
         self._http = http
         self._url = url
-        self._listen = listen
+        self._follow = {"decision": self._wait, "events": self._hear, "polls": self._ask}[follow]
         self._sales = 0
         self.told: list[tuple[str, str, float]] = []
 
@@ -37,9 +37,15 @@ class Tills:
                 session = await response.json()
                 if response.status != 201:
                     raise RuntimeError(f"{reader}: {response.status} {session}")
-            follow = self._hear if self._listen else self._ask
-            session, told_at = await follow(session, headers)
+            session, told_at = await self._follow(session, headers)
             self.told.append((session["references"].get("payment_intent", ""), session["state"], told_at))
+
+    async def _wait(self, session: dict[str, Any], headers: dict[str, str]) -> tuple[dict[str, Any], float]:
+        url = f"{self._url}/v1/sessions/{session['id']}?wait=60&until=decided"
+        while session["state"] not in _ENDED:
+            async with self._http.get(url, headers=headers) as response:
+                session = await response.json()
+        return session, time.time()
 
     async def _ask(self, session: dict[str, Any], headers: dict[str, str]) -> tuple[dict[str, Any], float]:
         while session["state"] not in _ENDED:
@@ -66,7 +72,7 @@ async def _run(task: dict[str, Any]) -> None:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         for line in sys.stdin:  # so many sales on each reader, side by side; then what they were told
             wanted = json.loads(line)
-            tills = Tills(http, task["url"], listen=wanted["follow"] == "events")
+            tills = Tills(http, task["url"], follow=wanted["follow"])
             began = time.perf_counter()
             async with asyncio.TaskGroup() as group:
                 for number, (reader, comes_s) in enumerate(

@@ -118,9 +118,7 @@ class Course:
         """Wait until somebody else's word has ended the session under our hands; nobody's: it was our bug."""
         try:
             async with asyncio.timeout(OVERTAKEN_S):
-                session = self._journal.session(self._name)
-                while session.needs_lane:
-                    session = await self._journal.changed(session.id, session.seq)
+                await self._journal.reached(self._name, lambda session: not session.needs_lane)
         except TimeoutError:
             raise error from None
 

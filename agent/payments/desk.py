@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 
 from agent.payments import orders, tender
 from agent.payments.change import ConflictError
@@ -13,7 +12,7 @@ from agent.payments.errors import (
     UnknownSessionError,
     WrongStateError,
 )
-from agent.payments.journal import Journal, Now
+from agent.payments.journal import Journal, Now, Wanted
 from agent.payments.lane import Lane
 from agent.payments.lanes import Lanes
 from agent.payments.machine import IllegalStepError, may_refund, refund_references
@@ -90,14 +89,20 @@ class Desk:
 
     async def changed(self, session: str, seq: int, wait_s: float, till: TillName | None) -> Session:
         """The session as soon as it is beyond event `seq`, or as it is after `wait_s` seconds."""
-        found = self.session(session, till)
-        if found.seq <= seq:
-            try:
-                async with asyncio.timeout(wait_s):
-                    found = await self._journal.changed(found.id, seq)
-            except TimeoutError:
-                found = self._journal.session(session)
-        return found
+        return await self._reached(self.session(session, till), wait_s, lambda found: found.seq > seq)
+
+    async def decided(self, session: str, wait_s: float, till: TillName | None) -> Session:
+        """The session as soon as nothing more happens to it by itself, or as it is after `wait_s` seconds."""
+        return await self._reached(self.session(session, till), wait_s, _decided)
+
+    async def _reached(self, session: Session, wait_s: float, wanted: Wanted) -> Session:
+        if wanted(session):
+            return session
+        try:
+            async with asyncio.timeout(wait_s):
+                return await self._journal.reached(session.id, wanted)
+        except TimeoutError:
+            return self._journal.session(session.id)
 
     def find(self, query: SessionQuery, till: TillName | None) -> list[Session]:
         """Sessions that match, newest first; a till finds its own only."""
@@ -238,11 +243,7 @@ class Desk:
 
     async def _answered(self, session: Session) -> Session:
         """The session when its settlement is answered, or as it is when that takes longer than we wait."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._policy.settle_wait_s):
-                while session.needs_lane:
-                    session = await self._journal.changed(session.id, session.seq)
-        return session
+        return await self._reached(session, self._policy.settle_wait_s, _decided)
 
     async def refund(
         self, session: str, amount: int | None, pos_key: PosKey, till: TillName | None
@@ -313,3 +314,7 @@ class Desk:
         except IllegalStepError as error:
             # The session moved on between the look and the deed.
             raise WrongStateError(f"session {session.id} has just changed; look again") from error
+
+
+def _decided(session: Session) -> bool:
+    return not session.needs_lane

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.payments.change import (
     ROW_CHANGES,
@@ -35,6 +35,15 @@ RANDOM_BYTES = 9
 
 Now = Callable[[], datetime]
 Step = tuple[SessionId, EventKind, Mapping[str, Any]]
+Wanted = Callable[[Session], bool]
+"""What somebody waits for; cheap and without effects, for it is asked at every change."""
+
+
+class Watcher(NamedTuple):
+    """Somebody who waits for a session to be as wanted."""
+
+    wanted: Wanted
+    woken: asyncio.Future[None]
 
 
 class Journal:
@@ -63,7 +72,7 @@ class Journal:
         self._loop = loop
         self._heads: dict[SessionId, Session] = {}  # as submitted: the next event follows this
         self._known: OrderedDict[SessionId, Session] = OrderedDict()  # as committed: what others may see
-        self._watchers: dict[SessionId, list[asyncio.Future[None]]] = {}
+        self._watchers: dict[SessionId, list[Watcher]] = {}
         self._submitted = 0
         self._broken: dict[SessionId, int] = {}  # changes up to this number follow one that was not stored
         self._closed = False
@@ -140,16 +149,20 @@ class Journal:
 
     async def changed(self, session: SessionId, seq: int) -> Session:
         """The session once it has gone beyond an event number."""
-        while (known := self.session(session)).seq <= seq:
-            await self._changes(session)
+        return await self.reached(session, lambda known: known.seq > seq)
+
+    async def reached(self, session: SessionId, wanted: Wanted) -> Session:
+        """The session once it is as wanted; who waits is woken for nothing else."""
+        while not wanted(known := self.session(session)):
+            await self._change(session, wanted)
         return known
 
-    async def _changes(self, session: SessionId) -> None:
-        watcher: asyncio.Future[None] = self._loop.create_future()
+    async def _change(self, session: SessionId, wanted: Wanted) -> None:
+        watcher = Watcher(wanted, self._loop.create_future())
         watchers = self._watchers.setdefault(session, [])
         watchers.append(watcher)
         try:
-            await watcher
+            await watcher.woken
         finally:
             watchers.remove(watcher)
             if not watchers and self._watchers.get(session) is watchers:
@@ -270,9 +283,9 @@ class Journal:
             self._remember(session)
             if self._broken:
                 self._broken.pop(name, None)
-            for watcher in self._watchers.pop(name, ()):
-                if not watcher.done():
-                    watcher.set_result(None)
+            for wanted, woken in self._watchers.get(name, ()):
+                if not woken.done() and wanted(session):
+                    woken.set_result(None)
 
     def _not_stored(self, pending: Pending) -> None:
         """Begin again from the disk. What was numbered after this change and waits behind it cannot follow

@@ -81,11 +81,9 @@ class Taking:
 
     async def _wished(self) -> None:
         """Returns as soon as somebody wants the end, or when the customer's time is over."""
-        known = self._session
         try:
-            async with asyncio.timeout(max(0.0, self._left_s(known))):
-                while not known.cancel_asked:
-                    known = await self._changed(known)
+            async with asyncio.timeout(max(0.0, self._left_s(self._session))):
+                await self._heard()
         except TimeoutError:
             await self._time_is_over()
 
@@ -96,10 +94,14 @@ class Taking:
         except JournalError as error:
             log.warning("the end of session %s cannot be written down: %s", name, error)
 
-    async def _changed(self, known: Session) -> Session:
-        try:
-            return await self._journal.changed(known.id, known.seq)
-        except JournalError as error:
-            log.debug("session %s cannot be read: %s", known.id, error)
-            await asyncio.sleep(self._policy.store.first_s)
-            return known
+    async def _heard(self) -> None:
+        """Wait for the wish, however often the journal cannot be read meanwhile."""
+        name = self._session.id
+        while True:
+            try:
+                await self._journal.reached(name, lambda known: bool(known.cancel_asked))
+            except JournalError as error:
+                log.debug("session %s cannot be read: %s", name, error)
+                await asyncio.sleep(self._policy.store.first_s)
+            else:
+                return

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from agent.payments.model import State
 from agent.pos import answers, bodies
-from agent.pos.sessions import DEFAULT_PAGE, MAX_PAGE
+from agent.pos.sessions import DECIDED, DEFAULT_PAGE, MAX_PAGE
 from agent.pos.watch import MAX_WAIT_S
 
 _REF = "#/components/schemas/"
@@ -104,7 +104,7 @@ _CALLS = (
         "get",
         "/v1/sessions/{id}",
         "getSession",
-        "One session, at once or (with wait) at its next change.",
+        "One session, at once or (with wait) at its next change or when it is decided.",
         {200: answers.SessionShape},
         parameters=(
             _ID,
@@ -115,6 +115,11 @@ _CALLS = (
             ),
             _parameter(
                 "seq", "The last change you have seen; the current one if left out.", {"type": "integer"}
+            ),
+            _parameter(
+                "until",
+                "With wait: answer only when nothing more happens by itself (instead of seq).",
+                {"type": "string", "enum": [DECIDED]},
             ),
         ),
         errors=(400, 401, 404, 429, 500, 503),

@@ -24,6 +24,10 @@ Look = Callable[[], None]
 """Makes the gateway look at its fleet files, its account and its readers now; returns at once."""
 
 
+AppReaders = Callable[[], Sequence[Mapping[str, Any]]]
+"""The readers of this store that only apps with Stripe's SDK can drive, as they are shown."""
+
+
 class Desk(Protocol):
     """The front door of payments. `till` None is an operator, who sees every session."""
 
@@ -37,6 +41,10 @@ class Desk(Protocol):
 
     async def changed(self, session_id: str, seq: int, wait_s: float, till: TillName | None) -> Session:
         """The session as soon as it has moved past `seq`, or as it stands after `wait_s` seconds."""
+        ...
+
+    async def decided(self, session_id: str, wait_s: float, till: TillName | None) -> Session:
+        """The session when nothing more happens to it by itself, or as it stands after `wait_s` seconds."""
         ...
 
     async def cancel(self, session_id: str, till: TillName | None) -> Session:

@@ -21,11 +21,14 @@ from agent.pos.errors import BadRequestError, refusal
 from agent.pos.intake import query, read_json, seconds, whole
 from agent.pos.seams import Desk
 from agent.pos.views import event_view, listing, session_view, tender_view, to_json
-from agent.pos.watch import MAX_WAIT_S, Waits, next_change, stream
+from agent.pos.watch import MAX_WAIT_S, Waits, decision, next_change, stream
 
 DEFAULT_PAGE = 20
 MAX_PAGE = 100
 MAX_SEQ = 10**18
+
+DECIDED = "decided"
+"""What `until` may say: answer when nothing more happens to the session by itself."""
 
 JSON = "application/json"
 
@@ -74,14 +77,26 @@ class Sessions:
         return answer(to_json(listing(page, has_more=len(found) > limit)))
 
     async def show(self, request: web.Request, caller: Caller) -> web.Response:
-        """GET /v1/sessions/{id}, at once or at the next change."""
-        values = query(request, "wait", "seq")
+        """GET /v1/sessions/{id}, at once, at the next change, or when it is decided."""
+        values = query(request, "wait", "seq", "until")
         wait_s = seconds(values, "wait", MAX_WAIT_S)
         seq = whole(values, "seq", least=0, most=MAX_SEQ)
-        if seq is not None and wait_s is None:
-            raise BadRequestError("parameter_invalid", "seq means nothing without wait", param="seq")
+        until = values.get("until")
+        for name in ("seq", "until"):
+            if name in values and wait_s is None:
+                raise BadRequestError("parameter_invalid", f"{name} means nothing without wait", param=name)
+        if until not in {None, DECIDED}:
+            raise BadRequestError("parameter_invalid", f"until must be {DECIDED}", param="until")
+        if until is not None and seq is not None:
+            raise BadRequestError(
+                "parameter_invalid",
+                f"wait for a change beyond seq, or until={DECIDED}; not for both",
+                param="seq",
+            )
         session = self._session(request, caller)
-        if wait_s:
+        if wait_s and until:
+            session = await decision(self._desk, self._waits, request, caller, session, wait_s=wait_s)
+        elif wait_s:
             session = await next_change(
                 self._desk,
                 self._waits,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -93,12 +93,46 @@ async def next_change(
     wait_s: float,
 ) -> Session:
     """The session once it has moved past `seq` or has ended; as it stands after `wait_s` or at shutdown."""
+    return await _awaited(
+        waits,
+        request,
+        caller,
+        session,
+        wait_s,
+        lambda found: found.seq > seq or settled(found),
+        lambda left_s: desk.changed(session.id, seq, left_s, caller.sees),
+    )
+
+
+async def decision(
+    desk: Desk, waits: Waits, request: web.Request, caller: Caller, session: Session, *, wait_s: float
+) -> Session:
+    """The session once nothing more happens to it by itself; as it stands after `wait_s` or at shutdown."""
+    return await _awaited(
+        waits,
+        request,
+        caller,
+        session,
+        wait_s,
+        lambda found: not found.needs_lane,
+        lambda left_s: desk.decided(session.id, left_s, caller.sees),
+    )
+
+
+async def _awaited(
+    waits: Waits,
+    request: web.Request,
+    caller: Caller,
+    session: Session,
+    wait_s: float,
+    enough: Callable[[Session], bool],
+    wait: Callable[[float], Awaitable[Session]],
+) -> Session:
     now = asyncio.get_running_loop().time
     deadline = now() + wait_s
     async with waits.wait(caller):
-        while session.seq <= seq and not settled(session) and now() < deadline and not gone(request):
-            left_s = deadline - now()
-            session = await desk.changed(session.id, seq, min(left_s, HEARTBEAT_S), caller.sees)
+        while not enough(session) and (left_s := deadline - now()) > 0 and not gone(request):
+            session = await wait(min(left_s, HEARTBEAT_S))
     return session
 
 

@@ -354,6 +354,23 @@ async def test_a_change_is_waited_for_and_not_longer_than_asked(counter: Counter
     assert (waiting.result().seq, seconds()) == (3, 10)
 
 
+async def test_a_decision_is_waited_for_through_every_change(counter: Counter) -> None:
+    session = await started(counter.journal)
+    desk = counter.desk
+    assert (await desk.decided(session.id, 7, TILL)).state is State.IN_FLIGHT
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(desk.decided(session.id, 100, TILL), name="till")
+        await asyncio.sleep(3)
+        await counter.journal.record(session.id, EventKind.CANCEL_ASKED, {"by": "till"})
+        await asyncio.sleep(3)
+        held = {"verdict": "authorized", "amount_authorized": 1999}
+        await counter.journal.record(session.id, EventKind.CONCLUDED, held)
+    assert (waiting.result().state, seconds()) == (State.AUTHORIZED, 13)
+    assert (await desk.decided(session.id, 7, TILL)).state is State.AUTHORIZED
+    with pytest.raises(UnknownSessionError):
+        await desk.decided(session.id, 7, TillName("till-2"))
+
+
 # -- canceling -------------------------------------------------------------------------------------
 
 

@@ -261,6 +261,26 @@ class TestWatching:
         assert [task.result().seq for task in tasks[1:]] == [4, 4]
         assert journal._watchers == {}
 
+    async def test_who_waits_for_something_is_woken_for_nothing_else(self, journal: Journal) -> None:
+        session = await start(journal)
+        asked = 0
+
+        def canceled(known: Session) -> bool:
+            nonlocal asked
+            asked += 1
+            return bool(known.cancel_asked)
+
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(journal.reached(session.id, canceled), name="watch")
+            await asyncio.sleep(0)
+            for _ in range(3):
+                await journal.record(session.id, EventKind.PROGRESS, PREPARING)
+            await asyncio.sleep(0)
+            assert (waiting.done(), asked) == (False, 4)
+            await journal.record(session.id, EventKind.CANCEL_ASKED, {"by": "till"})
+        assert waiting.result().cancel_asked == "till"
+        assert journal._watchers == {}
+
     async def test_watchers_that_go_away_leave_nothing(self, journal: Journal) -> None:
         session = await start(journal)
         async with asyncio.TaskGroup() as group:

@@ -1,7 +1,7 @@
 """A desk in memory that follows the real state machine but asks no reader, with the means to play one."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -91,10 +91,18 @@ class FakeDesk:
         return session
 
     async def changed(self, session_id: str, seq: int, wait_s: float, till: TillName | None) -> Session:
+        return await self._reached(session_id, wait_s, till, lambda session: session.seq > seq)
+
+    async def decided(self, session_id: str, wait_s: float, till: TillName | None) -> Session:
+        return await self._reached(session_id, wait_s, till, lambda session: not session.needs_lane)
+
+    async def _reached(
+        self, session_id: str, wait_s: float, till: TillName | None, wanted: Callable[[Session], bool]
+    ) -> Session:
         self._count(1)
         try:
             async with asyncio.timeout(wait_s):
-                while self.session(session_id, till).seq <= seq:
+                while not wanted(self.session(session_id, till)):
                     await self._moved.wait()
         except TimeoutError:
             pass

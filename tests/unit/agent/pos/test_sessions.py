@@ -247,6 +247,10 @@ async def test_bad_filters_are_named(door: Door, query: str, param: str) -> None
         ("wait=", "wait"),
         ("wait=1&seq=-1", "seq"),
         ("seq=3", "seq"),
+        ("until=decided", "until"),
+        ("wait=1&until=", "until"),
+        ("wait=1&until=paid", "until"),
+        ("wait=1&until=decided&seq=1", "seq"),
     ],
 )
 async def test_bad_waits_are_named(door: Door, query: str, param: str) -> None:
@@ -279,6 +283,24 @@ async def test_a_long_poll_for_what_has_ended_answers_at_once(door: Door) -> Non
     reply = await door.get(f"/v1/sessions/{session['id']}?wait=60&seq=99")
 
     assert reply.json["state"] == "paid"
+
+
+async def test_a_long_poll_until_it_is_decided_is_answered_once(door: Door) -> None:
+    session = await door.sell()
+    path = f"/v1/sessions/{session['id']}?wait=60&until=decided"
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(door.get(path), name="long poll")
+        await door.desk.until_waiting(1)
+        door.desk.move(session["id"], EventKind.STARTED)
+        await asyncio.sleep(0)
+        await door.desk.until_waiting(1)
+        assert not asking.done()
+        door.desk.move(session["id"], EventKind.CONCLUDED, verdict="authorized", amount_authorized=1999)
+
+    assert asking.result().json["state"] == "authorized"
+    assert (await door.get(path)).json["state"] == "authorized", "what is decided is answered at once"
+    late = await door.sell(pos_key="another")
+    assert (await door.get(f"/v1/sessions/{late['id']}?wait=0.01&until=decided")).json["state"] == "opened"
 
 
 async def test_odd_ids_are_only_unknown(door: Door) -> None:
