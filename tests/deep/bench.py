@@ -1,17 +1,21 @@
 """What one run of the deep tests shares: a folder, the root, the payload, a machine that is already up."""
 
+import asyncio
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tests.deep.guest import Disk, Guest, plain
-from tests.deep.image import make_ext4, size_of
+from tests.deep.image import MIB, make_ext4, size_of
 from tests.deep.payload import make_payload
 from tests.deep.rootfs import Root, root
 from tests.deep.table import Table
+
+DISK_SIZE = 64 * MIB
 
 
 @dataclass
@@ -43,13 +47,41 @@ class Bench:
         make_ext4(image, size_of(self.payload), content=self.payload, journal=False)
         return image
 
-    def system_disks(self) -> list[Disk]:
-        """The first two disks of every guest."""
-        return [Disk("root", plain(self.root.image)), Disk("payload", plain(self.payload_image))]
+    @cached_property
+    def blank(self) -> Path:
+        """The guest's third disk: a file system with nothing in it. It is copied before it is used."""
+        image = self.folder / "blank.ext4"
+        make_ext4(image, DISK_SIZE)
+        return image
 
-    def guest(self, name: str, disks: Sequence[Disk] = (), *, extra: Sequence[str] = ()) -> Guest:
-        """A machine that boots when it is entered."""
-        return Guest(self.root, self.new_folder(name), [*self.system_disks(), *disks], extra)
+    @cached_property
+    def booted(self) -> Path:
+        """The memory of a machine that has booted: all others go on from there."""
+        memory = self.folder / "booted"
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            runner.run(self._boot(memory))
+        return memory
+
+    async def _boot(self, memory: Path) -> None:
+        guest = self.guest("boot", plain(self.blank))
+        with Stopwatch(self, "boot of the guest"):
+            async with guest:
+                await guest.save(memory)
+
+    def guest(self, name: str, disk: Mapping[str, Any], *, resumed_from: Path | None = None) -> Guest:
+        """A machine with `disk` as its third; it boots when it is entered, or goes on from a saved memory."""
+        disks = [
+            Disk("root", plain(self.root.image)),
+            Disk("payload", plain(self.payload_image)),
+            Disk("store", disk),
+        ]
+        return Guest(
+            self.root,
+            self.new_folder(name),
+            disks,
+            ("-device", "qemu-xhci,id=usb"),
+            resumed_from=resumed_from,
+        )
 
     def new_folder(self, name: str) -> Path:
         """An empty folder; the names of Unix sockets in it must stay short."""

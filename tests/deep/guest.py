@@ -55,6 +55,8 @@ class Guest:
     memory_mib: int = 1024
     resumed_from: Path | None = None
     _process: asyncio.subprocess.Process = field(init=False)
+    _calls: int = 0
+    _answers: dict[int, Any] = field(default_factory=dict)
     _qmp: Qmp | None = None
     _line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -175,16 +177,35 @@ class Guest:
 
     async def hear(self, what: str) -> Any:
         """Wait for the inner side to say something; the rest is not listened to."""
+        return (await self.hear_any(what))[what]
+
+    async def hear_any(self, what: str) -> dict[str, Any]:
+        """The same with all that was said in that line."""
         async for said in self.lines():
             if what in said:
-                return said[what]
+                return said
         raise GuestError(f"the line was cut before it said {what!r}; see {self.console}")
 
-    async def do(self, what: str, *, within_s: float, **given: Any) -> Any:
-        """Have something done, and what came of it."""
+    async def start(self, call: str, **given: Any) -> int:
+        """Make a call of the service inside that is running; the number of its answer."""
+        assert self._line is not None
+        self._calls += 1
+        asked = {"do": call, "number": self._calls, "given": given}
+        self._line[1].write(json.dumps(asked).encode() + b"\n")
+        await self._line[1].drain()
+        return self._calls
+
+    async def answer(self, number: int, *, within_s: float) -> Any:
+        """What came of a call; answers to others are kept for those who ask."""
         async with asyncio.timeout(within_s):
-            await self.tell(what, **given)
-            return await self.hear("done")
+            while number not in self._answers:
+                said = await self.hear_any("answer")
+                self._answers[said["answer"]] = said["result"]
+        return self._answers.pop(number)
+
+    async def call(self, call: str, *, within_s: float, **given: Any) -> Any:
+        """Make a call and wait for what comes of it."""
+        return await self.answer(await self.start(call, **given), within_s=within_s)
 
     # -- its life -----------------------------------------------------------------------------------------
 

@@ -74,9 +74,8 @@ MASKED = (
     "serial-getty@ttyS0.service",
     "systemd-timesyncd.service",
     "e2scrub_reap.service",
-    "bluetooth.service",
 )
-"""What would only cost time. A test that wants bluetoothd starts it itself."""
+"""What would only cost time."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.deep.bench import Bench, Stopwatch
-from tests.deep.guest import Disk, Guest, plain
-from tests.deep.image import MIB, make_ext4, mend, take_out
+from tests.deep.guest import Guest, plain
+from tests.deep.image import mend, take_out
 from tests.deep.table import Table
 from tests.deep.witness import Witness
 from tests.deep.write_log import Wreck, logged
@@ -27,8 +27,6 @@ MORNING_S = (0.5, 9.0)
 EARLIER = 3
 """Further moments for each cut, between a write and its flush, of which any part reached the disk."""
 
-SIZE = 64 * MIB
-
 
 @dataclass(frozen=True)
 class Morning:
@@ -42,16 +40,16 @@ class Morning:
 def morning(bench: Bench) -> Morning:
     """Boot once: each cut goes on from here."""
     frozen = Morning(bench.folder / "journal.ext4", bench.folder / "memory")
+    booted = bench.booted
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        runner.run(_freeze(bench, frozen))
+        runner.run(_freeze(bench, booted, frozen))
     return frozen
 
 
-async def _freeze(bench: Bench, frozen: Morning) -> None:
-    make_ext4(frozen.disk, SIZE)
-    guest = bench.guest("morning", [Disk("journal", plain(frozen.disk, read_only=False))])
-    _ = bench.root, bench.payload_image
-    with Stopwatch(bench, "boot of the guest, until its store is open"):
+async def _freeze(bench: Bench, booted: Path, frozen: Morning) -> None:
+    shutil.copyfile(bench.blank, frozen.disk)
+    guest = bench.guest("morning", plain(frozen.disk, read_only=False), resumed_from=booted)
+    with Stopwatch(bench, "opening of the store whose power is cut"):
         async with guest:
             await guest.tell("power.morning")
             async with asyncio.timeout(240):
@@ -76,8 +74,7 @@ async def cut(bench: Bench, morning: Morning, seed: int, *, synchronous: str) ->
     after_s = chance.uniform(*MORNING_S)
     disk, log = bench.folder / "cut.ext4", bench.folder / "cut.log"
     shutil.copyfile(morning.disk, disk)
-    guest = bench.guest(f"cut{seed}", [Disk("journal", logged(disk, log))])
-    guest.resumed_from = morning.memory
+    guest = bench.guest(f"cut{seed}", logged(disk, log), resumed_from=morning.memory)
     witness = Witness()
     async with guest:
         async with asyncio.timeout(120):
