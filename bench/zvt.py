@@ -58,7 +58,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """A payment over a pty and its bytes alone, the best of each, in milliseconds; how many bytes and writes."""
+    """A payment over a pty and its bytes alone, the best of each, in milliseconds; its bytes and writes."""
 
     payment_ms: float
     bytes_ms: float
@@ -68,38 +68,42 @@ class Dialogue:
 
 def rates(slices: int) -> Sequence[Rates]:
     """Each message's best slice: what the machine can do when nothing else wants it."""
-    found = []
-    for name, message in messages().items():
-        wire = encode(message)
-        if decode_bytes(wire) != message:
+    wires: dict[str, bytes] = {}
+    best: dict[str, list[float]] = {}
+    made = messages()
+    for name, message in made.items():
+        wires[name] = encode(message)
+        best[name] = [0.0] * 4
+        if decode_bytes(wires[name]) != message:
             raise RuntimeError(f"{name} is not read as it was written")
-        frame = encode_frame(wire)
-        found.append(
-            Rates(
-                name,
-                len(wire),
-                _per_ms(decode_bytes, wire, slices),
-                _per_ms(encode, message, slices),
-                _per_ms(encode_frame, wire, slices),
-                _per_ms(lambda data: FrameReader().feed(data), frame, slices),
+    for _ in range(slices):
+        # all in turn, so that a moment in which others are busy spoils a slice of each
+        for name, wire in wires.items():
+            now = (
+                _per_ms(decode_bytes, wire),
+                _per_ms(encode, made[name]),
+                _per_ms(encode_frame, wire),
+                _per_ms(_unframe, encode_frame(wire)),
             )
-        )
-    return found
+            best[name] = [max(pair) for pair in zip(best[name], now, strict=True)]
+    return [Rates(name, len(wires[name]), *best[name]) for name in made]
+
+
+def _unframe(frame: bytes) -> object:
+    return FrameReader().feed(frame)
 
 
 def crc_rate(size: int, slices: int) -> float:
     """Check sums a second over messages of this size, in thousands."""
-    return _per_ms(crc, bytes(index % 251 for index in range(size)), slices)
+    data = bytes(index % 251 for index in range(size))
+    return max(_per_ms(crc, data) for _ in range(slices))
 
 
-def _per_ms(action: Callable[[Any], object], given: object, slices: int) -> float:
-    best = float("inf")
-    for _ in range(slices):
-        began = time.perf_counter()
-        for _ in range(SLICE):
-            action(given)
-        best = min(best, time.perf_counter() - began)
-    return SLICE / best / 1000.0
+def _per_ms(action: Callable[[Any], object], given: object) -> float:
+    began = time.perf_counter()
+    for _ in range(SLICE):
+        action(given)
+    return SLICE / (time.perf_counter() - began) / 1000.0
 
 
 class _Tap:
