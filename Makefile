@@ -16,13 +16,14 @@ export COVERAGE_FILE := $(CURDIR)/.coverage
 gate = @printf '== %s\n' '$(1)'; $(2) || { printf '*** gate "%s" failed: %s\n' '$(1)' '$(2)' >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint style format types contracts dependencies twins unit bench constraints \
-	clean distclean
+.PHONY: help install demo test lint style format types contracts dependencies twins unit mutants bench \
+	constraints clean distclean
 
 help:
 	@echo 'make demo         the whole product on simulators, in about a minute'
 	@echo 'make test         every gate and every test, with the coverage floors'
 	@echo 'make lint         the gates that run no tests'
+	@echo 'make mutants      deliberate bugs, one at a time: each must be seen by a test'
 	@echo 'make bench        measure against a hand-written script on the official SDK'
 	@echo 'make install      only what running needs, into $(VENV)'
 	@echo 'make constraints  install the newest versions allowed and write constraints.txt'
@@ -81,6 +82,9 @@ unit: $(DEV)
 	$(call gate,coverage of money and protocol,$(BIN)/coverage report --include=agent/payments/*$(comma)drivers/zvt/* --fail-under=100)
 
 comma := ,
+
+mutants: $(DEV)
+	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 bench: $(DEV)
 	$(BIN)/python -m bench $(BENCH)
