@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import call, clockwork, journal, live, zvt
+from bench import ble, call, clockwork, journal, live, zvt
 from bench.customers import AT_ONCE, OTHERS, USUAL, Customers
 from bench.figures import Figure, quantile, spread
 from bench.processes import Process, python
@@ -30,10 +30,21 @@ class Effort:
     rounds: int = 5
     slices: int = 100  # of 200 messages each
     payments: int = 60  # over a pty
+    echoes: int = 200  # of each size in each round
+    ble_readers: int = 21
 
 
 QUICK = Effort(
-    starts=3, idle_s=10.0, customers=150, readers=12, paced=1, rush=10, rounds=2, slices=20, payments=10
+    starts=3,
+    idle_s=10.0,
+    customers=150,
+    readers=12,
+    paced=1,
+    rush=10,
+    rounds=2,
+    slices=20,
+    payments=10,
+    echoes=50,
 )
 
 INTERVAL_S = 2.0
@@ -47,6 +58,7 @@ MEMORY_MB = 50.0
 IDLE_SHARE = 0.05
 OWN_MS = 5.0
 SALES_PER_S = 200.0
+BLE_RATIO = 1.15
 
 
 def start(folder: Path, effort: Effort) -> Sequence[Figure]:
@@ -249,6 +261,28 @@ def terminals(folder: Path, effort: Effort) -> Sequence[Figure]:
     ]
 
 
+def bluetooth(_folder: Path, effort: Effort) -> Sequence[Figure]:
+    """Our link beside bare bleak, and twenty-one readers at once; needs dbus-daemon."""
+    figures = []
+    for each in ble.compare(effort.rounds, effort.echoes):
+        name = "stream there and back" if each.size == ble.STREAM else f"echo of {each.size} B"
+        ours, bare = each.ours_ms, each.bare_ms
+        p99 = f"p99 {quantile(ours, 0.99):.2f} and {quantile(bare, 0.99):.2f}"
+        noise = f"{len(each.ratios)} turns, noise {spread(each.ratios):.0%}"
+        figures += [
+            Figure(name, median(ours), "ms", beside=median(bare), note=p99),
+            Figure(f"{name} / bleak's", median(each.ratios), "x", most=BLE_RATIO, note=noise),
+        ]
+    kept = ble.store(effort.ble_readers, effort.paced)
+    return [
+        *figures,
+        Figure(f"RSS, {kept.readers} readers", kept.rss_mb, "MiB", note="drivers alone, no gateway"),
+        Figure(f"idle CPU, {kept.readers} readers", kept.idle_percent, "%"),
+        Figure(f"sale, {kept.readers} at once", kept.sale_ms, "ms", note=f"{kept.sales} sales"),
+        Figure("CPU per sale", kept.sale_cpu_ms, "ms", note="the gateway's side alone"),
+    ]
+
+
 Part = Callable[[Path, Effort], Sequence[Figure]]
 
 PARTS: Mapping[str, Part] = {
@@ -257,6 +291,7 @@ PARTS: Mapping[str, Part] = {
     "journal": append,
     "call": look,
     "zvt": terminals,
+    "ble": bluetooth,
     "wait": wait,
     "paced": paced,
     "rush": rush,

@@ -56,7 +56,10 @@ class BleLink:
         self._radio = air
         self._inbox = Inbox(pause=self._overfull)
         self._sending = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
         self._writing: asyncio.Timeout | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._begun_at = 0.0
         self._client: BleakClient | None = None
         self._write: BleakGATTCharacteristic | None = None
         self._forget: Callable[[], None] | None = None
@@ -81,10 +84,18 @@ class BleLink:
         """
         async with self._sending:
             self._inbox.check(self.name)
-            assert self._client is not None
-            size = self.chunk
-            for at in range(0, len(data), size):
-                await self._write_chunk(self._client, data[at : at + size])
+            try:
+                # one time-out for all chunks, which only `_end` sets off: a timer for each would cost as much
+                # as the way to BlueZ
+                async with asyncio.timeout(None) as self._writing:
+                    await self._write_all(data)
+            except TROUBLE as error:
+                # whichever: a part of the stream is missing, and there is no way to say so to the device
+                self._end(lost(self.name, error))
+            except BaseException:
+                self._end(LinkLostError(f"{self.name} was left in the middle of a message"))
+                raise
+            self._inbox.check(self.name)
 
     async def receive(self) -> bytes:
         """Bytes as they come; `LinkLostError` when the link is lost: the air has no orderly end."""
@@ -154,22 +165,31 @@ class BleLink:
                     cause=Cause.BUSY,
                 )
 
-    async def _write_chunk(self, client: BleakClient, chunk: bytes) -> None:
-        assert self._write is not None
+    async def _write_all(self, data: bytes) -> None:
+        client, characteristic, size = self._client, self._write, self.chunk
+        assert client is not None
+        assert characteristic is not None
+        if self._watch is None:
+            self._watch = self._loop.call_later(WRITE_S, self._look)
         try:
-            async with within(WRITE_S), asyncio.timeout(None) as writing:
-                self._writing = writing
-                try:
-                    await client.write_gatt_char(self._write, chunk, response=self._confirmed)
-                finally:
-                    self._writing = None
-        except TROUBLE as error:
-            # whichever error: a part of the stream is missing, and there is no way to say so to the device
-            self._end(lost(self.name, error))
-        except BaseException:
-            self._end(LinkLostError(f"{self.name} was left in the middle of a message"))
-            raise
-        self._inbox.check(self.name)
+            for at in range(0, len(data), size):
+                self._begun_at = self._loop.time()
+                await client.write_gatt_char(characteristic, data[at : at + size], response=self._confirmed)
+                if self._inbox.ended:
+                    break
+        finally:
+            self._writing = None
+
+    def _look(self) -> None:
+        """End the link when its write takes too long; otherwise look again when that can be."""
+        self._watch = None
+        if self._writing is None:
+            return
+        left_s = self._begun_at + WRITE_S - self._loop.time()
+        if left_s > 0:
+            self._watch = self._loop.call_later(left_s, self._look)
+        else:
+            self._lost_by(f"a write got no answer in time ({WRITE_S:g} s)")
 
     def _heard(self, _: BleakGATTCharacteristic, data: bytearray) -> None:
         self._inbox.put(bytes(data))
@@ -188,10 +208,13 @@ class BleLink:
 
     def _end(self, loss: LinkLostError) -> None:
         self._inbox.end(loss)
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         writing, self._writing = self._writing, None
         if writing is not None:
             # BlueZ answers a write under way in its own time, or never
-            writing.reschedule(asyncio.get_running_loop().time())
+            writing.reschedule(self._loop.time())
 
 
 async def open_ble(address: BleAddress) -> BleLink:

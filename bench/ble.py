@@ -1,0 +1,225 @@
+"""Bluetooth: our link beside bare bleak on the same simulated BlueZ; and a store of twenty-one readers."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench.air import ECHOES, TERMINALS
+from bench.processes import Process, environment, python
+from drivers.contract import (
+    Driver,
+    Kind,
+    Money,
+    PaymentRequest,
+    Progress,
+    ReaderConfig,
+    ReaderName,
+    SessionId,
+)
+from drivers.links.ble_profiles import PROFILES
+from drivers.links.schemes import connect
+from drivers.readers.zvt import make
+
+SIZES = (20, 244, 1000)
+STREAM = 48 * 1024
+CHUNK = 244
+TURNS = 10
+SETTLED_S = 3.0
+NUS = PROFILES["nus"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One length of message there and back: all times in milliseconds, and turn by turn ours to bleak's."""
+
+    size: int
+    ours_ms: list[float]
+    bare_ms: list[float]
+    ratios: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A process with a link to each of so many readers."""
+
+    readers: int
+    sales: int
+    rss_mb: float
+    idle_percent: float
+    sale_cpu_ms: float
+    sale_ms: float
+
+
+class _Pipe:
+    """One way of talking to an echoing device: send, and wait until so many bytes are back."""
+
+    def __init__(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+        self._send = send
+        self._back = 0
+        self._wanted = 0
+        self._done = asyncio.Event()
+
+    def heard(self, data: bytes | bytearray) -> None:
+        self._back += len(data)
+        if self._back >= self._wanted:
+            self._done.set()
+
+    async def echo(self, data: bytes) -> None:
+        self._back, self._wanted = 0, len(data)
+        self._done.clear()
+        await self._send(data)
+        await self._done.wait()
+
+
+async def _bare(address: str) -> _Pipe:
+    """What a script on bleak does: find, connect, subscribe, write in pieces."""
+    from bleak import BleakClient, BleakScanner
+
+    found = await BleakScanner.find_device_by_address(address)
+    assert found is not None
+    client = BleakClient(found)
+    await client.connect()
+
+    async def send(data: bytes) -> None:
+        for at in range(0, len(data), CHUNK):
+            await client.write_gatt_char(NUS.write, data[at : at + CHUNK], response=True)
+
+    pipe = _Pipe(send)
+    await client.start_notify(NUS.notify, lambda _, data: pipe.heard(data))
+    return pipe
+
+
+class _Ours:
+    """Our link, as a driver uses it."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    async def open(self) -> "_Ours":
+        self._link = await connect(f"ble://{self._address}")
+        return self
+
+    async def echo(self, data: bytes) -> None:
+        await self._link.send(data)
+        back = 0
+        while back < len(data):
+            back += len(await self._link.receive())
+
+
+async def _times(pipe: "_Pipe | _Ours", data: bytes, count: int) -> list[float]:
+    took = []
+    for _ in range(count):
+        began = time.perf_counter()
+        await pipe.echo(data)
+        took.append((time.perf_counter() - began) * 1e3)
+    return took
+
+
+async def _compare(rounds: int, count: int) -> list[Compared]:
+    bare, ours = await _bare(ECHOES[0]), await _Ours(ECHOES[1]).open()
+    found = [Compared(size, [], [], []) for size in (*SIZES, STREAM)]
+    for turn in range(-TURNS, rounds * TURNS):
+        for each in found:
+            data, times = bytes(each.size), 1 if each.size == STREAM else count // TURNS
+            # each first as often as second: whatever else the machine does befalls both
+            if turn % 2:
+                bare_ms = await _times(bare, data, times)
+                ours_ms = await _times(ours, data, times)
+            else:
+                ours_ms = await _times(ours, data, times)
+                bare_ms = await _times(bare, data, times)
+            if turn >= 0:  # those before only warm up
+                each.ours_ms.extend(ours_ms)
+                each.bare_ms.extend(bare_ms)
+                each.ratios.append(median(ours_ms) / median(bare_ms))
+    return found
+
+
+def compare(rounds: int, count: int) -> list[Compared]:
+    """Both in one process and one run, on one BlueZ; each with a device of its own."""
+    with python("bench.air") as air:
+        os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = air.line()
+        return asyncio.run(_compare(rounds, count))
+
+
+class _Report:
+    """A journal that forgets."""
+
+    async def progress(self, step: Progress) -> None:
+        """Nothing to do."""
+
+    async def reference(self, name: str, value: str) -> None:
+        """Nothing to do."""
+
+    async def attempt(self, operation: str) -> int:
+        """Always the first."""
+        del operation
+        return 1
+
+
+async def _sell(driver: Driver, sales: int, took: list[float]) -> None:
+    for number in range(sales):
+        sale = PaymentRequest(SessionId(f"ses_{number}"), Kind.PAYMENT, Money(1200, "eur"))
+        began = time.perf_counter()
+        outcome = await driver.pay(sale, _Report())
+        took.append((time.perf_counter() - began) * 1e3)
+        if outcome.amount_captured != 1200:
+            raise RuntimeError(f"not paid: {outcome}")
+
+
+async def _keep(readers: int) -> None:
+    """The readers' process: says READY, and sells when told how much."""
+    drivers = [
+        make(ReaderConfig(ReaderName(f"till-{number}"), "zvt", {"link": f"ble://{address}"}), {})
+        for number, address in enumerate(TERMINALS[:readers])
+    ]
+    async with asyncio.TaskGroup() as group:
+        for driver in drivers:
+            group.create_task(driver.open(), name="open")
+    _say("READY")
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, input):
+        took: list[float] = []
+        async with asyncio.TaskGroup() as group:
+            for driver in drivers:
+                group.create_task(_sell(driver, int(line), took), name="sell")
+        _say(f"{sorted(took)[len(took) // 2]:.3f}")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201  # to the parent
+
+
+def store(readers: int, sales: int) -> Store:
+    """So many readers at once, each selling; measured at their own process."""
+    with python("bench.air") as air:
+        bus = environment(DBUS_SYSTEM_BUS_ADDRESS=air.line())
+        with Process(_command(readers), env=bus) as process:
+            process.line()
+            time.sleep(SETTLED_S)
+            rss = process.memory_mb()["rss"]
+            before = process.cpu_s()
+            time.sleep(SETTLED_S)
+            idle = (process.cpu_s() - before) / SETTLED_S * 100
+            before = process.cpu_s()
+            process.say(str(sales))
+            took = float(process.line())
+            spent = (process.cpu_s() - before) * 1e3 / (sales * readers)
+    return Store(readers, sales * readers, rss, idle, spent, took)
+
+
+def _command(readers: int) -> Sequence[str]:
+    import sys
+
+    return [sys.executable, "-c", f"from bench.ble import keep; keep({readers})"]
+
+
+def keep(readers: int) -> None:
+    """Run the readers' process until its input ends."""
+    try:
+        asyncio.run(_keep(readers))
+    except EOFError:
+        return

@@ -1,0 +1,30 @@
+"""What is measured of Bluetooth is what it says: both sides carry the same bytes, and sales are sales."""
+
+from pathlib import Path
+
+import pytest
+from bleak.backends.bluezdbus.version import BlueZFeatures
+
+from bench import ble, parts
+from bench.parts import Effort
+from tests.ble_world import needs_dbus_daemon
+
+QUICK = Effort(rounds=1, echoes=10, ble_readers=2, paced=1)
+
+
+@needs_dbus_daemon
+@pytest.mark.real_time
+def test_each_size_has_its_figures_and_the_store_sells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BlueZFeatures, "checked_bluez_version", True)
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "")
+    monkeypatch.setattr(ble, "STREAM", 2000)
+    monkeypatch.setattr(ble, "SETTLED_S", 0.1)
+    figures = {figure.name: figure for figure in parts.bluetooth(tmp_path, QUICK)}
+    for name in ("echo of 20 B", "echo of 1000 B", "stream there and back"):
+        assert figures[name].value > 0
+        assert figures[f"{name} / bleak's"].most == 1.15
+    assert figures["RSS, 2 readers"].value > 10
+    assert figures["sale, 2 at once"].note == "2 sales"
+    assert figures["CPU per sale"].value > 0
