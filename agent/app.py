@@ -6,7 +6,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -317,10 +317,16 @@ class Gateway:
             self._health.document,
             self._metrics,
             look=self.look,
+            app_readers=self._app_readers,
             limits=limits,
             operator=operator,
             language=door.language,
         )
+
+    def _app_readers(self) -> list[dict[str, str]]:
+        if self.reconciler is None:
+            return []
+        return [asdict(each) for each in self.reconciler.app_readers(self._settings.location)]
 
     def look(self) -> None:
         """Look at the fleet files, the account and the readers now rather than at the end of the interval."""

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,8 +65,22 @@ def readers(context: typer.Context, output: OutputOption = None) -> None:
     """List the readers of this gateway, and how they are."""
     if context.invoked_subcommand is not None:
         return
-    found = ask(lambda connected: connected.get("/v1/readers"))["data"]
+    listed = ask(lambda connected: connected.get("/v1/readers"))
+    found = [*listed["data"], *map(_app_reader, listed.get("app_readers", ()))]
     print_data(found, output, columns=COLUMNS, empty="no readers")
+
+
+def _app_reader(each: Mapping[str, str]) -> dict[str, str]:
+    """A reader that is only seen, as a row beside those that can be sold on."""
+    return {
+        "name": each["label"] or each["serial_number"],
+        "driver": "app",
+        "location": each["location"],
+        "state": "seen",
+        "why": f"{each['product']}: only an app with Stripe's SDK can drive it",
+        "device_type": each["device_type"],
+        "serial_number": each["serial_number"],
+    }
 
 
 def show(name: Name, output: OutputOption = None) -> None:

@@ -14,13 +14,14 @@ from typing import Final
 from agent.documents import Problem
 from agent.fleet import bindings as bindings_file
 from agent.fleet.actions import Obstacle, Plan
+from agent.fleet.app_readers import AppReader, apart, at
 from agent.fleet.apply import Executor, Result, Status
 from agent.fleet.bindings import Bindings, ReaderBinding, bind
 from agent.fleet.contents import Contents
 from agent.fleet.contest import Contest
 from agent.fleet.errors import FleetError
 from agent.fleet.matching import Matches, match
-from agent.fleet.model import DesiredState, Kind, ObservedState
+from agent.fleet.model import DesiredState, Kind, ObservedReader, ObservedState
 from agent.fleet.observed import WatchedAccount
 from agent.fleet.plan import plan
 from agent.fleet.scope import WHOLE, Size, narrow, size, suffices
@@ -111,6 +112,7 @@ class Reconciler:
         self._executor = Executor(account, contents, busy=busy, progress=_log_result, sleep=sleep)
         self._contest = Contest(clock)
         self._bindings = Bindings()
+        self._apps: tuple[ObservedReader, ...] = ()
         self._restored = False
         self._status = FleetStatus()
         self._whole: tuple[DesiredState, float, Size] | None = None  # the last look at the whole account
@@ -132,6 +134,10 @@ class Reconciler:
     def desired(self) -> DesiredState | None:
         """The last good desired state."""
         return self._source.read().state
+
+    def app_readers(self, location: str) -> list[AppReader]:
+        """The readers at a declared Location that only apps can drive, as of the last look at them."""
+        return at(self._apps, location, self.location_id(location))
 
     def location_id(self, name: str) -> str | None:
         """Stripe's id of a declared Location; None while it has never been found."""
@@ -183,10 +189,17 @@ class Reconciler:
         observed = await self._account.observe() if nearby is None else nearby
         self._bind(match(desired, observed), observed)
         found = plan(desired, observed, prune=self._prune)
+        self._note_apps(observed, whole=nearby is None)
         if nearby is None:
             self._whole = (desired, self._clock(), size(observed))
             self._unmanaged = len(found.unmanaged)
         return found
+
+    def _note_apps(self, observed: ObservedState, *, whole: bool) -> None:
+        """Keep what apps drive; a narrow look says nothing of Locations whose readers it did not see."""
+        seen = {each.location_id for each in observed.readers}
+        kept = () if whole else (each for each in self._apps if each.location_id not in seen)
+        self._apps = (*kept, *apart(observed.readers))
 
     async def _observe_nearby(self, desired: DesiredState) -> ObservedState | None:
         """What is declared where it was found last; None when the whole account must be asked."""

@@ -138,12 +138,26 @@ class ReaderShape(_Shape):
     ]
 
 
+class AppReaderShape(_Shape):
+    """A reader of this store that only an app with Stripe's SDK can drive."""
+
+    serial_number: str
+    device_type: str
+    product: str
+    label: str
+    location: str
+
+
 class ReaderListShape(_Shape):
     """Every reader of the gateway."""
 
     object: Literal["list"]
     data: list[ReaderShape]
     has_more: bool
+    app_readers: Annotated[
+        list[AppReaderShape],
+        Field(description="Stripe's Bluetooth readers here. They are seen; no sale can be opened on them."),
+    ]
 
 
 class EventShape(_Shape):

@@ -22,7 +22,7 @@ from agent.pos.limits import Buckets, Limits
 from agent.pos.metrics import CONTENT_TYPE, Labels, Metrics
 from agent.pos.page import HEADERS, PAGE
 from agent.pos.prompts import ENGLISH
-from agent.pos.seams import Desk, Health, Look, Tills, TokenIssuer
+from agent.pos.seams import AppReaders, Desk, Health, Look, Tills, TokenIssuer
 from agent.pos.sessions import Sessions, answer
 from agent.pos.tokens import ConnectionTokens
 from agent.pos.views import listing, reader_view, to_json
@@ -78,6 +78,7 @@ def make_app(
     metrics: Metrics,
     *,
     look: Look = _nothing_to_look_at,
+    app_readers: AppReaders = tuple,
     limits: Limits | None = None,
     operator: bool = False,
     language: str = ENGLISH,
@@ -89,7 +90,17 @@ def make_app(
     limits = limits or Limits()
     waits = Waits(limits.waits)
     door = _Door(
-        desk, tills, tokens, health, metrics, look, limits, waits, operator=operator, language=language
+        desk,
+        tills,
+        tokens,
+        health,
+        metrics,
+        look,
+        app_readers,
+        limits,
+        waits,
+        operator=operator,
+        language=language,
     )
     app = web.Application(middlewares=[door.guard], client_max_size=MAX_BODY_BYTES)
     for route in door.routes():
@@ -150,6 +161,7 @@ class _Door:
         health: Health,
         metrics: Metrics,
         look: Look,
+        app_readers: AppReaders,
         limits: Limits,
         waits: Waits,
         *,
@@ -161,6 +173,7 @@ class _Door:
         self._health = health
         self._metrics = metrics
         self._look = look
+        self._app_readers = app_readers
         self._operator = operator
         self._language = language
         # One random mark for the life of the door: asking the system for a new one costs more than a route.
@@ -252,7 +265,8 @@ class _Door:
 
     async def _readers(self, request: web.Request, _caller: Caller) -> web.Response:
         query(request)
-        return answer(to_json(listing([reader_view(reader) for reader in self._desk.readers()])))
+        readers = listing([reader_view(reader) for reader in self._desk.readers()])
+        return answer(to_json({**readers, "app_readers": list(self._app_readers())}))
 
     async def _reader(self, request: web.Request, _caller: Caller) -> web.Response:
         query(request)

@@ -12,16 +12,21 @@ from drivers.simulators.stripe_api.ledger import ledger
 from drivers.simulators.stripe_api.presentments import CONNECTION_ERRORS, find_card
 from drivers.simulators.stripe_api.readers import set_state
 from drivers.simulators.stripe_api.store import Account, Body, Record
+from drivers.simulators.stripe_api.terminal_parameters import DEVICE_TYPES
 from drivers.simulators.stripe_api.wire import SimRequest
 from drivers.simulators.stripe_api.world import World
 
 HELP: Final = {
     "POST /_sim/faults": "order a fault; GET lists them, DELETE (or DELETE /_sim/faults/ID) ends them",
-    "POST /_sim/readers/ID": "state, auto_present, auto_cancel, next_payment; GET shows what the API hides",
+    "POST /_sim/readers/ID": (
+        "state, auto_present, auto_cancel, next_payment, device_type, serial_number; "
+        "GET shows what the API hides"
+    ),
     "GET /_sim/ledger": "the books of all accounts, or with ?account=acct_... of one",
     "POST /_sim/clock": "advance: seconds; GET tells the time",
     "POST /_sim/keys": "key, state: active, revoked or expired",
 }
+_IDENTITY: Final = ("device_type", "serial_number")
 _KEY_STATES: Final = ("active", "revoked", "expired")
 
 
@@ -93,7 +98,7 @@ class Controls:
 
     def _reader(self, identifier: str, given: Body) -> Body:
         account, record = self._find(identifier)
-        unknown = set(given) - {"state", "auto_present", "auto_cancel", "next_payment"}
+        unknown = set(given) - {"state", "auto_present", "auto_cancel", "next_payment", *_IDENTITY}
         if unknown:
             raise bad_parameter(f"A simulated reader has no {', '.join(sorted(unknown))}.", min(unknown))
         wishes: dict[str, Any] = {
@@ -103,6 +108,7 @@ class Controls:
             raise bad_parameter(
                 f"next_payment is null or one of {', '.join(CONNECTION_ERRORS)}.", "next_payment"
             )
+        self._be(record, {name: given[name] for name in _IDENTITY if name in given})
         if "state" in given:
             set_state(self._world, record, str(given["state"]))
         record.hidden.update(wishes)
@@ -113,6 +119,15 @@ class Controls:
         del account
         self._world.touch(record)
         return self._shown(record)
+
+    @staticmethod
+    def _be(record: Record, identity: Body) -> None:
+        """Another device: how readers come into an account that only Stripe's SDKs register."""
+        if identity.get("device_type", DEVICE_TYPES[0]) not in DEVICE_TYPES:
+            raise bad_parameter(f"device_type is one of {', '.join(DEVICE_TYPES)}.", "device_type")
+        if not isinstance(identity.get("serial_number", ""), str):
+            raise bad_parameter("serial_number is a text.", "serial_number")
+        record.body.update(identity)
 
     @staticmethod
     def _wish(name: str, wish: Any) -> Body | None:

@@ -239,3 +239,18 @@ def test_a_bug_in_any_part_ends_the_process() -> None:
         assert caught.group_contains(ZeroDivisionError)
 
     in_a_folder(play)
+
+
+def test_stripe_s_bluetooth_readers_at_our_location_are_seen_and_not_sold_on() -> None:
+    async def play(shop: Shop) -> None:
+        reconciler = shop.gateway.reconciler
+        assert reconciler is not None
+        made = await shop.stripe.api.register_reader(
+            {"registration_code": "simulated-wpe", "location": reconciler.location_id("store")}, key="m2"
+        )
+        await shop.stripe.customer(made.id, device_type="stripe_m2", serial_number="STRM26138003393")
+        listed = await shop.until("/v1/readers", lambda each: bool(each["app_readers"]))
+        assert [each["name"] for each in listed["data"]] == ["till-1"]
+        assert listed["app_readers"][0]["product"] == "Stripe Reader M2"
+
+    in_a_shop(play)

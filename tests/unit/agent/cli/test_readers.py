@@ -86,6 +86,23 @@ def test_the_list(daemon: FakeDaemon, capsys: pytest.CaptureFixture[str]) -> Non
     assert json.loads(capsys.readouterr().out) == [ROW]
 
 
+def test_readers_that_apps_drive_are_listed_too(
+    daemon: FakeDaemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = {
+        "serial_number": "STRM1",
+        "device_type": "stripe_m2",
+        "product": "Stripe Reader M2",
+        "label": "",
+        "location": "here",
+    }
+    daemon.expect("GET /v1/readers", {"data": [ROW], "app_readers": [seen]})
+    assert cli.main(["readers", "-o", "json"]) == 0
+    row = json.loads(capsys.readouterr().out)[1]
+    assert (row["name"], row["driver"], row["state"]) == ("STRM1", "app", "seen")
+    assert row["why"] == "Stripe Reader M2: only an app with Stripe's SDK can drive it"
+
+
 def test_show(daemon: FakeDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["reader", "show", "till-1", "-o", "json"]) == 0
     assert json.loads(capsys.readouterr().out) == ROW

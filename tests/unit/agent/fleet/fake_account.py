@@ -77,7 +77,7 @@ class FakeAccount:
         return ObservedReader(
             identifier,
             each.get("serial_number", ""),
-            "simulated_stripe_s700",
+            each.get("device_type", "simulated_stripe_s700"),
             each.get("label", ""),
             each.get("location", ""),
             dict(each.get("metadata", {})),

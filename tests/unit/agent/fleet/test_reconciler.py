@@ -368,3 +368,22 @@ async def test_once_a_day_and_after_new_files_the_whole_account_is_read(tmp_path
     await stage.reconciler.look()
     await stage.reconciler.look()
     assert stage.account.calls == ["observe", "nearby"]
+
+
+async def test_readers_that_apps_drive_are_seen(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, LOCATION, OTHER, reader(), heal=True)
+    assert stage.reconciler.app_readers("berlin") == []
+    await stage.reconciler.look()
+    berlin, other = stage.account.objects[Kind.LOCATION]
+    m2 = {"device_type": "stripe_m2", "serial_number": "STRM1"}
+    here = stage.account.put(Kind.READER, location=berlin, **m2)
+    stage.account.put(Kind.READER, location=other, **{**m2, "serial_number": "STRM2"})
+    await stage.reconciler.look()
+    assert [each.serial_number for each in stage.reconciler.app_readers("berlin")] == ["STRM1"]
+    assert stage.reconciler.app_readers("other") == [], "nobody has looked there since"
+    stage.want(LOCATION, OTHER, reader())
+    await stage.reconciler.look()
+    del stage.account.objects[Kind.READER][here]
+    await stage.reconciler.look()
+    assert stage.reconciler.app_readers("berlin") == []
+    assert [each.serial_number for each in stage.reconciler.app_readers("other")] == ["STRM2"]

@@ -1,6 +1,7 @@
 """The door as a whole: who may call, how refusals look, what is counted."""
 
 import asyncio
+import json
 import logging
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from agent.payments.errors import JournalError, StoppingError
 from agent.payments.model import EventKind
 from agent.pos import http
+from agent.pos.answers import ReaderListShape
 from agent.pos.http import count_readers, link_losses, link_states, make_app
 from agent.pos.limits import Limits, Rate
 from agent.pos.listening import on_tcp
@@ -94,7 +96,7 @@ async def test_readers_are_shown_with_what_they_can_do(door: Door) -> None:
     listed, one = await door.get("/v1/readers"), await door.get("/v1/readers/till-1")
     unknown = await door.get("/v1/readers/till-9")
 
-    assert listed.json == {"object": "list", "data": [one.json], "has_more": False}
+    assert listed.json == {"object": "list", "data": [one.json], "has_more": False, "app_readers": []}
     assert one.json["state"] == "ready"
     assert one.json["capabilities"] == ["refund", "tip"]
     assert (unknown.status, unknown.error["code"]) == (404, "reader_not_found")
@@ -314,6 +316,30 @@ async def test_the_status_page_is_for_everybody(door: Door) -> None:
 async def test_readers_are_counted_by_state() -> None:
     assert count_readers(FakeDesk())[("ready",)] == 1
     assert count_readers(FakeDesk())[("offline",)] == 0
+
+
+async def test_readers_that_apps_drive_are_listed_apart() -> None:
+    seen = {
+        "serial_number": "STRM1",
+        "device_type": "stripe_m2",
+        "product": "Stripe Reader M2",
+        "label": "",
+        "location": "here",
+    }
+    app = make_app(
+        FakeDesk(),
+        NoTills(),
+        None,
+        lambda: {"status": "ok"},
+        Metrics(),
+        app_readers=lambda: [seen],
+        operator=True,
+    )
+    async with on_tcp(app, "127.0.0.1", 0) as port, aiohttp.ClientSession() as client:
+        listed = await (await client.get(f"http://127.0.0.1:{port}/v1/readers")).json()
+    ReaderListShape.model_validate_json(json.dumps(listed))
+    assert [each["name"] for each in listed["data"]] == ["till-1"]
+    assert listed["app_readers"] == [seen]
 
 
 async def test_links_are_counted_where_readers_have_them(monkeypatch: pytest.MonkeyPatch) -> None:

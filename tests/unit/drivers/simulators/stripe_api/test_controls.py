@@ -46,6 +46,8 @@ async def test_faults_are_listed_and_ended(api: Caller) -> None:
         ({"auto_present": {"after": 1, "amount_tip": 1.5}}, "auto_present[amount_tip]"),
         ({"auto_cancel": {"after": 1, "number": "4"}}, "auto_cancel"),
         ({"next_payment": "bad"}, "next_payment"),
+        ({"device_type": "toaster"}, "device_type"),
+        ({"serial_number": 5}, "serial_number"),
     ],
 )
 async def test_reader_controls_have_rules(api: Caller, body: Any, param: str) -> None:
