@@ -27,13 +27,16 @@ from drivers.simulators.zvt_terminal.profiles import PROFILES
 from drivers.simulators.zvt_terminal.server import serve
 from drivers.simulators.zvt_terminal.terminal import Terminal
 from tests.ble_world import BleWorld, ble_world
-from tests.thoroughness import sample
+from tests.thoroughness import THOROUGH, sample
 from tests.zvt_store import Tap, local, now
 
 AMOUNT = 1200
 PATIENCE_S = 1200.0
 REST_S = 60.0
 """Between two sales: by then whatever was gone is back."""
+
+PARTS = 12 if THOROUGH else 1
+"""Each takes its share of the positions, so that none takes minutes."""
 
 EVERYDAY_CUTS = 12
 EVERYDAY_MOMENTS = 3
@@ -170,13 +173,14 @@ async def undisturbed(folder: Path, journal: Journal, profile: str) -> Counter[D
     return made.bytes
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("profile", ["standard", "deferred"])
 async def test_cut_the_air_at_every_byte(
-    tmp_path: Path, journal: Journal, profile: str, direction: Direction
+    tmp_path: Path, journal: Journal, profile: str, direction: Direction, part: int
 ) -> None:
     total = (await undisturbed(tmp_path, journal, profile))[direction]
-    positions = sample(range(total), EVERYDAY_CUTS)
+    positions = sample(range(total), EVERYDAY_CUTS)[part::PARTS]
     wrong: list[str] = []
     ends: Counter[State] = Counter()
     for number, at in enumerate(positions):

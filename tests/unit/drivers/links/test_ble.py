@@ -4,6 +4,8 @@ The tests named `fact` pin what was observed of BlueZ 5.66 and bleak 3.1, and wh
 """
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -132,6 +134,15 @@ async def test_two_sends_at_once_do_not_mix(world: BleWorld) -> None:
         group.create_task(link.send(other), name="other")
     assert await exactly(device, 2000) in (one + other, other + one)
     await link.close()
+
+
+def test_a_store_without_bluetooth_loads_nothing_of_it() -> None:
+    look = (
+        "import sys, agent.app, agent.cli.daemon, drivers.links.schemes, drivers.readers.zvt; "
+        "print([name for name in ('bleak', 'dbus_fast') if name in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"
 
 
 # -- ends -------------------------------------------------------------------------------------------------
