@@ -78,8 +78,10 @@ class StreamLink(asyncio.Protocol):
         """For asyncio: the transport is there."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        # any byte that the kernel has not taken makes `send` wait
-        transport.set_write_buffer_limits(high=0)
+        # Any byte that the kernel has not taken makes `send` wait. With a limit of zero asyncio's TLS pauses
+        # for no byte at all, and resumes only when the next one comes.
+        tls = transport.get_extra_info("sslcontext") is not None
+        transport.set_write_buffer_limits(high=1 if tls else 0)
         if self._on_made is not None:
             self._on_made(self)
 

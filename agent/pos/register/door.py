@@ -119,12 +119,14 @@ class ZvtDoor:
 
     async def _recover(self, terminal: TillTerminal) -> None:
         """Decide what an earlier life left, before anybody is served."""
+        level = logging.WARNING
         while True:
             try:
                 await terminal.settling.recover()
                 await terminal.memory.save()
             except PaymentsError as error:
-                log.warning("till %s cannot be served yet: %s", terminal.till, error)
+                log.log(level, "till %s cannot be served yet: %s", terminal.till, error)
+                level = logging.DEBUG
                 await asyncio.sleep(RECOVER_S)
             else:
                 return

@@ -5,6 +5,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ class MemoryFile:
                 writer.execute(statement, values)
             writer.execute("COMMIT")
         except sqlite3.Error as error:
-            if writer.in_transaction:
+            with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
                 writer.execute("ROLLBACK")
             raise MemoryFileError(_trouble(self._path, error)) from error
 

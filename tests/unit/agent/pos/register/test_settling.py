@@ -39,6 +39,7 @@ class CashRegisterReader:
         self.capabilities = capabilities
         self.money = 0
         self.refusals = 0
+        self.tip: int | None = None
 
     async def open(self) -> ReaderInfo:
         return ReaderInfo("till drawer", "1", self.capabilities)
@@ -56,7 +57,14 @@ class CashRegisterReader:
         card = Card(brand="girocard", last4="1234", read_method="contact_emv")
         held = request.capture is Capture.MANUAL
         verdict = Verdict.AUTHORIZED if held else Verdict.PAID
-        return Outcome(verdict, amount_authorized=amount, amount_captured=0 if held else amount, card=card)
+        whole = amount + (self.tip or 0)
+        return Outcome(
+            verdict,
+            amount_authorized=whole,
+            amount_captured=0 if held else whole,
+            amount_tip=self.tip,
+            card=card,
+        )
 
     async def cancel(self) -> None:
         return
@@ -93,6 +101,18 @@ async def test_a_reader_that_cannot_hold_gives_back_what_the_register_refuses(tm
         await shop.settled()
         assert drawer.money == 1400
         assert (await register.run("06 22 07 04 00 00 00 00 50 00")).end == "06 1E C5"
+
+
+async def test_a_tip_is_in_the_amount_and_told_by_itself(tmp_path: Path) -> None:
+    shop, drawer = drawer_shop(tmp_path, Capability.TIP)
+    drawer.tip = 150
+    async with shop.open():
+        register = shop.register()
+        await register.register("8E")
+        heard = await register.pay(1000, extra="19 48")
+        [message] = [each for each in heard.messages if each.command == STATUS]
+        assert heard.status.amount == 1150
+        assert message.find_bytes(0x1F36) == bytes.fromhex("000000000150")
 
 
 async def test_it_gives_back_after_a_crash_what_no_register_said_yes_to(tmp_path: Path) -> None:
