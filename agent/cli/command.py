@@ -11,12 +11,12 @@ import typer
 from typer.main import get_command
 
 from agent import logs
-from agent.cli import demo, doctor, fleet, pay, readers, run, sessions, simulate, till, zvt
+from agent.cli import chaos, demo, doctor, fleet, pay, readers, run, sessions, simulate, till, zvt
 from agent.cli.errors import report
 from agent.cli.options import CONFIG_VARIABLE, choose, current
 from agent.cli.output import OutputOption
 
-GROUPS = (demo, fleet, pay, sessions, readers, till, doctor, simulate, zvt)
+GROUPS = (demo, chaos, fleet, pay, sessions, readers, till, doctor, simulate, zvt)
 
 
 def dispatch(words: Sequence[str]) -> int:
