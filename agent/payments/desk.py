@@ -184,17 +184,21 @@ class Desk:
         by = "operator" if till is None else "till"
         return await self._record(found, EventKind.CANCEL_ASKED, {"by": by})
 
-    async def note(self, session: str, name: str, value: str, till: TillName | None) -> Session:
+    async def note(self, session: str, references: Mapping[str, str], till: TillName | None) -> Session:
         """Make durable what a door learnt of a sale that is authorized or paid, such as its till's yes to it.
 
-        Raises `WrongStateError` for a sale that is neither, and `JournalError`.
+        All or nothing. Raises `WrongStateError` for a sale that is neither, and `JournalError`.
         """
         found = self.session(session, till)
-        if found.references.get(name) == value:
+        news = [(name, value) for name, value in references.items() if found.references.get(name) != value]
+        if not news:
             return found
         if found.state not in _DECIDED:
             raise WrongStateError(f"session {found.id} is {found.state}: nothing can be noted about it")
-        return await self._record(found, EventKind.REFERENCE, {"name": name, "value": value})
+        first, *more = [{"name": name, "value": value} for name, value in news]
+        also = [(found.id, EventKind.REFERENCE, facts) for facts in more]
+        await self._record(found, EventKind.REFERENCE, first, *also)
+        return self.session(session, till)
 
     async def capture(self, session: str, amount: int | None, till: TillName | None) -> Session:
         """Move held money, all or `amount` minor units of it; repeats do nothing more."""

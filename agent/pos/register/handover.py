@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from agent.payments.errors import PaymentsError
 from agent.payments.model import Session
 from agent.pos.register.job import Job, NoAnswerError
-from agent.pos.register.memory import Entry, Fate
+from agent.pos.register.memory import Deed, Entry, Fate
 from agent.pos.register.settling import answer_name
 from drivers.contract import Progress
 from drivers.zvt import results
@@ -107,7 +107,8 @@ class Handover:
         """Write the register's word down before anything else: from here on the transaction stands."""
         job, entry = self.job, self.entry
         answer = YES if part is None else f"{PARTLY} {part}"
-        await job.till.desk.note(self.session.id, answer_name(entry), answer, job.till.till)
+        known = {answer_name(entry): answer, **_names(entry)}
+        await job.till.desk.note(self.session.id, known, job.till.till)
         if part is not None:
             entry.amount = part
             fields = (_replace_amount(field, part) for field in self.status.fields)
@@ -135,6 +136,13 @@ class Handover:
         await job.show(Progress.RELEASING)
         await job.tell(StatusInformation(result=results.ABORTED).to_message())
         await job.abort(results.ABORTED)
+
+
+def _names(entry: Entry) -> dict[str, str]:
+    """The numbers under which the register knows it, for people who compare."""
+    if entry.deed not in {Deed.PAYMENT, Deed.HOLD}:
+        return {}
+    return {"register_receipt": f"{entry.receipt or 0:04}", "register_trace": f"{entry.trace or 0:06}"}
 
 
 def _replace_amount(field: Field, amount: int) -> Field:

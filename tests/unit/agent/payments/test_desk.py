@@ -619,16 +619,18 @@ async def test_a_door_notes_what_its_till_said_of_a_sale_that_is_held_or_paid(co
     async with counter.open() as desk:
         session, _ = await desk.open(order(capture=Capture.MANUAL))
         with pytest.raises(WrongStateError, match="nothing can be noted"):
-            await desk.note(session.id, "register_answer", "80 00", TILL)
+            await desk.note(session.id, {"register_answer": "80 00"}, TILL)
         await counter.until(session, State.IN_FLIGHT)
         counter.driver.finish(HELD)
         await counter.until(session, State.AUTHORIZED)
-        noted = await desk.note(session.id, "register_answer", "80 00", TILL)
+        told = {"register_answer": "80 00", "register_receipt": "0001"}
+        noted = await desk.note(session.id, told, TILL)
+        assert noted.references["register_receipt"] == "0001"
         assert noted.references["register_answer"] == "80 00"
-        assert await desk.note(session.id, "register_answer", "80 00", TILL) == noted
+        assert await desk.note(session.id, {"register_answer": "80 00"}, TILL) == noted
         counter.driver.settlements.append(PAID)
         await desk.capture(session.id, None, TILL)
-        paid = await desk.note(session.id, "register_answer_7", "84 9D 500", TILL)
+        paid = await desk.note(session.id, {"register_answer_7": "84 9D 500"}, TILL)
         assert (paid.state, paid.references["register_answer_7"]) == (State.PAID, "84 9D 500")
         with pytest.raises(UnknownSessionError):
-            await desk.note(session.id, "register_answer", "80 00", TillName("another"))
+            await desk.note(session.id, {"register_answer": "80 00"}, TillName("another"))

@@ -32,6 +32,10 @@ async def test_a_payment_by_a_register_that_prints(tmp_path: Path) -> None:
         [session] = shop.sessions()
         assert (session.state, session.amount_captured) == (State.PAID, 1234)
         assert session.references["register_answer"] == "80 00"
+        assert (session.references["register_receipt"], session.references["register_trace"]) == (
+            "0001",
+            "000001",
+        )
         assert await shop.captured() == 1234
 
 

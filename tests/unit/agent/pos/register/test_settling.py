@@ -214,7 +214,7 @@ async def test_everything_is_decided_by_what_the_journal_has(tmp_path: Path) -> 
                 while not session.state.ended and session.state is not State.AUTHORIZED:
                     session = await shop.desk.changed(session.id, session.seq, 5, None)
                 for value in references.values():
-                    await shop.desk.note(session.id, answer_name(entry), value, TILL)
+                    await shop.desk.note(session.id, {answer_name(entry): value}, TILL)
             settling.decide(entry)
             assert (entry.fate, entry.amount) == (fate, amount), (deed, references)
             entry.fate = Fate.OPEN
