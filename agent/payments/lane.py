@@ -60,6 +60,7 @@ class Lane:
         self._info: ReaderInfo | None = None
         self._reached = False
         self._misses = 0
+        self._complained = False
         self._reaching = asyncio.Lock()
         self._queue: asyncio.Queue[SessionId] = asyncio.Queue()
         self._early: list[Session] = []  # offered before the lane ran
@@ -118,6 +119,11 @@ class Lane:
         return self._driver.link_health if isinstance(self._driver, Linked) else None
 
     @property
+    def _link_is_out(self) -> bool:
+        link = self.link
+        return link is not None and not link.up and bool(link.cause)
+
+    @property
     def busy(self) -> bool:
         """Whether a session uses the reader, or waits for it."""
         return self._current is not None or not self._queue.empty()
@@ -155,13 +161,17 @@ class Lane:
             try:
                 await self._open()
             except DriverError as error:
-                level = logging.DEBUG if self._misses else logging.WARNING
+                # an outage of the link is told by the link, once each way
+                told = self._misses or self._link_is_out
+                self._complained = self._complained or not told
+                level = logging.DEBUG if told else logging.WARNING
                 log.log(level, "reader %s cannot be reached: %s", self._config.name, error)
                 self._misses += 1
                 raise
             if self._misses:
-                log.info("reader %s is back after %d tries", self._config.name, self._misses)
-            self._reached, self._misses = True, 0
+                level = logging.INFO if self._complained else logging.DEBUG
+                log.log(level, "reader %s is back after %d tries", self._config.name, self._misses)
+            self._reached, self._misses, self._complained = True, 0, False
 
     async def _open(self) -> None:
         try:
@@ -320,7 +330,7 @@ class Lane:
     def _rest_s(self) -> float:
         """How long not to try: what makes the link knows best how it is; what is behind it, we count."""
         link = self.link
-        if link is not None and not link.up and link.cause:
+        if link is not None and self._link_is_out:
             return link.rest_s
         return self._policy.reach.delay_s(self._misses - 1, self._chance) if self._misses else 0.0
 

@@ -197,7 +197,10 @@ class LinkedDriver(FakeDriver):
     link_health = LinkHealth(up=True, for_s=5.0)
 
 
-async def test_the_link_s_own_policy_says_when_it_is_tried_again(journal: Journal) -> None:
+async def test_the_link_s_own_policy_says_when_it_is_tried_again_and_tells_it(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     driver = LinkedDriver()
     driver.opens.extend([LinkError("no line")] * 3)
     driver.link_health = LinkHealth(up=False, for_s=1.0, cause="pulled", rest_s=7.0)
@@ -205,6 +208,7 @@ async def test_the_link_s_own_policy_says_when_it_is_tried_again(journal: Journa
     async with running(lane):
         await asyncio.sleep(30)
     assert [at for name, at in driver.calls if name == "open"] == [7, 14, 21, 28]
+    assert caplog.messages == [], "the link has told it"
 
 
 async def test_a_link_that_comes_and_goes_is_shown(journal: Journal) -> None:
