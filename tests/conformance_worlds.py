@@ -59,7 +59,7 @@ from tests.zvt_store import local, now
 Wrap: TypeAlias = Callable[[Driver], Driver]
 """What a test puts around each driver: nothing, or something that bends it."""
 
-SPEED = 60.0
+SPEED = 40.0
 """How fast time passes while a world with real descriptors waits."""
 
 

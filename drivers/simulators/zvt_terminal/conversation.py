@@ -25,6 +25,9 @@ from drivers.zvt.turns import Repeated
 T3_S = 5.0
 """How long the register may take to answer (PA00P016 chapter 5.2)."""
 
+TRIES_S = 31.0
+"""How long a serial frame, and the one before it, may take to arrive: three times T2 each."""
+
 
 class NoAnswerError(Exception):
     """The register did not answer in time, or its link is gone."""
@@ -43,12 +46,15 @@ class Conversation:
         speed: Callable[[], int] | None = None,
     ) -> None:
         self.device = device
-        self.line = Line(link, device.profile.framing, serial=serial, failed=self._unanswered)
+        self.line = Line(
+            link, device.profile.framing, serial=serial, failed=self._unanswered, arrived=self._arrived
+        )
         self.dialogue = self._new_dialogue()
         self.gone = False
         self._begin = begin
         self._speed = speed
         self._waiter: asyncio.Future[Answered] | None = None
+        self._t3: tuple[asyncio.Timeout, float] | None = None
         self._job: asyncio.Task[None] | None = None
         self._heard_at = 0.0
 
@@ -73,9 +79,12 @@ class Conversation:
             self.device.callers.discard(self)
             await self.line.link.close()
 
-    async def ask(self, message: Message, within_s: float = T3_S) -> Answered:
-        """Tell the register something and wait for its one answer. Errors: `NoAnswerError`."""
-        return await self._exchange(lambda: self.dialogue.tell(message), within_s)
+    async def ask(self, message: Message, within_s: float = T3_S, *, hurry: bool = False) -> Answered:
+        """Tell the register something and wait for its one answer. Errors: `NoAnswerError`.
+
+        On a serial line its time begins when it has the message; with `hurry` when it is sent.
+        """
+        return await self._exchange(lambda: self.dialogue.tell(message), within_s, hurry=hurry)
 
     async def complete(self, message: Message) -> None:
         """06 0F and its answer. Errors: `NoAnswerError`."""
@@ -85,14 +94,16 @@ class Conversation:
         """06 1E and its answer. Errors: `NoAnswerError`."""
         await self._exchange(lambda: self.dialogue.abort(message), T3_S)
 
-    async def _exchange(self, say: Callable[[], bytes], within_s: float) -> Answered:
+    async def _exchange(self, say: Callable[[], bytes], within_s: float, *, hurry: bool = False) -> Answered:
         if self.gone:
             raise NoAnswerError("the register has hung up")
         waiter: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
         self._waiter = waiter
         try:
-            self.line.send(say())
-            async with asyncio.timeout(within_s):
+            late = self.line.serial and not hurry
+            async with asyncio.timeout(within_s + TRIES_S if late else within_s) as t3:
+                self._t3 = (t3, within_s) if late else None
+                self.line.send(say())
                 return await waiter
         except TimeoutError:
             if self.dialogue.state is State.ASKED:
@@ -100,7 +111,14 @@ class Conversation:
             raise NoAnswerError(f"no answer within {within_s:g} s") from None
         finally:
             if self._waiter is waiter:  # the register may have begun its next command already
-                self._waiter = None
+                self._waiter = self._t3 = None
+
+    def _arrived(self) -> None:
+        """The register has what was said last: now it is its turn (PA00P016 chapter 5.2)."""
+        if self._t3 is not None and not self._t3[0].expired():
+            # once: what else arrives meanwhile, a refusal for instance, gives nobody more time
+            (t3, within_s), self._t3 = self._t3, None
+            t3.reschedule(asyncio.get_running_loop().time() + within_s)
 
     def say_no_more(self) -> None:
         """The procedure is over without an end: close the socket (PA00P016 5.2.5), or be idle if serial."""

@@ -85,7 +85,7 @@ class Job:
     async def say_and_die(self, message: Message) -> NoReturn:
         """The power fails just after this was sent. Errors: `PowerCutError`, always."""
         with contextlib.suppress(NoAnswerError):
-            await self.tell(message, LAST_WORDS_S)
+            await self.conversation.ask(self._fit(message), LAST_WORDS_S, hurry=True)
         self.cut_power()
 
     def accept(self, answer: Message | None = None) -> None:

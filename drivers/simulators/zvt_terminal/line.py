@@ -8,7 +8,7 @@ from drivers.contract import Link, LinkError
 from drivers.simulators.zvt_terminal.profiles import Framing
 from drivers.zvt.apdu import HEADER_LONG, SHORT_LENGTH_MAX, Apdu, ApduReader, parse_apdu
 from drivers.zvt.errors import DecodeError
-from drivers.zvt.serial_link import Delivered, Failed, SerialLink, Start, Step, Stop, Timer, Write
+from drivers.zvt.serial_link import Confirmed, Delivered, Failed, SerialLink, Start, Step, Stop, Timer, Write
 
 TIMERS_S = {Timer.T1: 0.2, Timer.T2: 5.0}
 """PA00P016 chapter 3.4."""
@@ -20,14 +20,23 @@ PIECE = 1024
 class Line:
     """One link, used once. `send` and `flush` only queue; `write` is the task that writes.
 
-    `failed` is told when a frame was not acknowledged after all its repeats.
+    `failed` is told when a frame was not acknowledged after all its repeats, `arrived` when the last was.
     """
 
-    def __init__(self, link: Link, framing: Framing, *, serial: bool, failed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        framing: Framing,
+        *,
+        serial: bool,
+        failed: Callable[[], None],
+        arrived: Callable[[], None] = lambda: None,
+    ) -> None:
         self.link = link
         self.serial = serial
         self._framing = framing
         self._failed = failed
+        self._arrived = arrived
         self._frames = SerialLink()
         self._stream = ApduReader()
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
@@ -111,6 +120,8 @@ class Line:
                     except DecodeError:
                         # acknowledged as a frame, understood by nobody: the register's T3 will tell it so
                         continue
+                case Confirmed() if not self._waiting:
+                    self._arrived()
                 case Failed(sending=True):
                     failed = True
                 case _:

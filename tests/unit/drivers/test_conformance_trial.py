@@ -135,7 +135,6 @@ async def test_a_good_line_has_no_excuses() -> None:
         trial.open(FakeDriver(DOUBT)),
         trial.pay(FakeDriver(DOUBT), record),
         trial.ask(FakeDriver(DOUBT), record),
-        trial.end(FakeDriver(DOUBT), record),
         trial.settle(FakeDriver(DOUBT), record, Decision(Settlement.RELEASE)),
         trial.settle(FakeDriver(pending), record, Decision(Settlement.RELEASE)),
     ):
