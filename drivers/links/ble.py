@@ -65,6 +65,7 @@ class BleLink:
         self._forget: Callable[[], None] | None = None
         self._confirmed = True
         self._up = False
+        self._gone = False
 
     @property
     def client(self) -> BleakClient | None:
@@ -110,7 +111,7 @@ class BleLink:
         if self._forget is not None:
             self._forget()
         try:
-            await _disconnect(client, gone=not self._radio.bus.owner, name=self.name)
+            await _disconnect(client, gone=self._gone, name=self.name)
         finally:
             self._radio.bus.release()
 
@@ -125,7 +126,7 @@ class BleLink:
             device = await self._radio.locate(self._address)
             limit_s = PAIR_S if self._address.pair else CONNECT_S
             client = BleakClient(device, self._disconnected, timeout=limit_s, pair=self._address.pair)
-            forget = self._radio.bus.on_gone(lambda: self._lost_by("bluetoothd ended"))
+            forget = self._radio.bus.on_gone(self._orphaned)
         except BaseException:
             self._radio.bus.release()
             raise
@@ -198,6 +199,11 @@ class BleLink:
         # also called for tries that bleak repeats by itself
         if self._up:
             self._lost_by("it disconnected")
+
+    def _orphaned(self) -> None:
+        # the next bluetoothd knows nothing of this connection, whatever it answers
+        self._gone = True
+        self._lost_by("bluetoothd ended")
 
     def _lost_by(self, why: str) -> None:
         self._end(LinkLostError(f"{self.name} is lost: {why}"))
