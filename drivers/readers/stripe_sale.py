@@ -191,8 +191,10 @@ class Sale:
             await self._pause(_MISSING_S if self._missing else self._schedule.wait_s(loop.time() - began))
 
     async def _pause(self, seconds: float) -> None:
+        """Wait until the tick that is nearest, or until somebody wakes us."""
+        now = asyncio.get_running_loop().time()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(self._schedule.aligned(now + seconds, now)):
                 await self._wake.wait()
         self._wake.clear()
 

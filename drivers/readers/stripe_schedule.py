@@ -1,5 +1,6 @@
 """When to look at a reader that waits for its customer."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,10 @@ class Phase:
 
 FIRST_S = 3.6
 """Customers take 4 to 20 s from the prompt to the card; a quicker one shall not be kept for long."""
+
+TICK_S = 0.25
+"""Looks at different readers fall together on ticks of the gateway's clock, so that it wakes up once for all
+of them: on a box that was idle, waking up costs more than asking."""
 
 PHASES: Sequence[Phase] = (
     Phase(9.0, 2.0),
@@ -41,6 +46,12 @@ class Schedule:
 
     first_s: float = FIRST_S
     phases: Sequence[Phase] = PHASES
+    tick_s: float = TICK_S
+
+    def aligned(self, at_s: float, now_s: float) -> float:
+        """The tick nearest to a time to come, on a clock that all sales of the gateway share."""
+        ticks = round(at_s / self.tick_s)
+        return max(ticks, math.floor(now_s / self.tick_s) + 1) * self.tick_s
 
     def wait_s(self, since_prompt_s: float) -> float:
         """Seconds from now until the next look."""

@@ -51,3 +51,11 @@ def test_a_clock_that_rounds_does_not_make_it_look_without_rest() -> None:
 def test_a_table_without_an_end_goes_on_with_its_last_gap() -> None:
     schedule = Schedule(first_s=1.0, phases=PHASES[:2])
     assert schedule.wait_s(1000.0) == PHASES[1].every_s
+
+
+@pytest.mark.parametrize(
+    ("at_s", "now_s", "tick_s"),
+    [(10.0, 8.0, 10.0), (10.1, 8.0, 10.0), (10.2, 8.0, 10.25), (10.01, 10.0, 10.25), (10.1, 10.05, 10.25)],
+)
+def test_looks_fall_on_the_nearest_tick_to_come(at_s: float, now_s: float, tick_s: float) -> None:
+    assert Schedule().aligned(at_s, now_s) == tick_s
