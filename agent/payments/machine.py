@@ -127,7 +127,7 @@ def _with_references(session: Session, facts: Mapping[str, Any]) -> Mapping[str,
 
 
 def _started(_session: Session, facts: Mapping[str, Any]) -> _Changes:
-    return {"state": State.IN_FLIGHT, "driver": facts.get("driver", "")}
+    return {"state": State.IN_FLIGHT, "driver": facts.get("driver", ""), "progress": Progress.PREPARING}
 
 
 def _attempt(session: Session, facts: Mapping[str, Any]) -> _Changes:

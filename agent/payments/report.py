@@ -8,10 +8,11 @@ from drivers.contract import Progress, SessionId
 class JournalReport:
     """What one driver says of one session, written down."""
 
-    def __init__(self, journal: Journal, session: SessionId) -> None:
+    def __init__(self, journal: Journal, session: SessionId, step: Progress | None = None) -> None:
+        """`step` is what the customer sees already."""
         self._journal = journal
         self._session = session
-        self._step: Progress | None = None
+        self._step = step
 
     async def progress(self, step: Progress) -> None:
         """Note what the customer sees, if it is news; not waited for."""

@@ -40,7 +40,7 @@ class Taking:
     async def carry_out(self) -> Outcome | DriverError:
         """The driver's answer. Raises `JournalError` or `ConflictError` if it could not write on the way."""
         session = self._session
-        report = JournalReport(self._journal, session.id)
+        report = JournalReport(self._journal, session.id, session.progress)
         trouble: JournalError | ConflictError | None = None
         result: Outcome | DriverError | None = None
         async with asyncio.TaskGroup() as group:

@@ -39,6 +39,16 @@ async def test_progress_is_noted_when_it_is_news(tmp_path: Path) -> None:
     journal.close()
 
 
+async def test_what_the_customer_sees_already_is_no_news(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    session = await started(journal)
+    assert session.progress is Progress.PREPARING
+    report = JournalReport(journal, session.id, session.progress)
+    await report.progress(Progress.PREPARING)
+    assert len(journal.history(session.id)) == session.seq
+    journal.close()
+
+
 async def test_what_cannot_be_written_stops_the_driver(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     session = await started(journal)
