@@ -3,7 +3,7 @@
 The agent calls drivers through this file only; drivers know the agent through this file only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -327,6 +327,10 @@ class Linked(Protocol):
     @property
     def link_health(self) -> LinkHealth:
         """How the link is now."""
+        ...
+
+    def on_link_end(self, told: Callable[[], None]) -> None:
+        """Call `told` whenever the link ends while nobody uses it, where the link can say so."""
         ...
 
 

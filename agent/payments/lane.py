@@ -217,6 +217,8 @@ class Lane:
 
     async def run(self) -> None:
         """Look after what an earlier life left, then serve; ends only by cancellation or by a bug."""
+        if isinstance(self._driver, Linked):
+            self._driver.on_link_end(self.look)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group

@@ -1,6 +1,7 @@
 """How links fail: not opened (nothing left through it) or lost (what was sent may have arrived)."""
 
 import errno
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -57,6 +58,18 @@ class Breakable(Link, Protocol):
 
     def abort(self) -> None:
         """Let go at once; where the wire can say so, the other side sees a broken link and not an end."""
+        ...
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A link whose loss is news even while nobody receives: a port that is pulled, a device out of range.
+
+    Not those on a network: there many a peer hangs up on an idle link as a habit, and is there all the same.
+    """
+
+    def on_end(self, told: Callable[[], None]) -> None:
+        """Call `told` once when the link is over, by whoever's doing."""
         ...
 
 

@@ -115,6 +115,10 @@ class BleLink:
         finally:
             self._radio.bus.release()
 
+    def on_end(self, told: Callable[[], None]) -> None:
+        """Call `told` once when the link is over (`base.Watchable`)."""
+        self._inbox.on_end = told
+
     def abort(self) -> None:
         """Be lost at once; the device learns of it by `close`."""
         self._end(LinkLostError(f"{self.name} was closed by us", cause=Cause.CLOSED))

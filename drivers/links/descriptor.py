@@ -69,6 +69,10 @@ class DescriptorLink:
             self._drained.set()
             await asyncio.shield(self._loop.run_in_executor(None, self._close_fd))
 
+    def on_end(self, told: Callable[[], None]) -> None:
+        """Call `told` once when the link is over (`base.Watchable`)."""
+        self._inbox.on_end = told
+
     def abort(self) -> None:
         """Let go at once, whatever the kernel still holds."""
         if self._open:

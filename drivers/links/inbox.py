@@ -25,6 +25,8 @@ class Inbox:
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False
         self._loss: LinkLostError | None = None
+        self.on_end: Callable[[], None] = _nobody
+        """Called once when the link is over, by whoever's doing; for who does not receive at the moment."""
 
     @property
     def ended(self) -> bool:
@@ -47,6 +49,7 @@ class Inbox:
             self._ended = True
             self._loss = loss
             self._wake()
+            self.on_end()
 
     def discard(self) -> None:
         """Forget what nobody will take any more."""

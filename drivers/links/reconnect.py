@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from drivers.contract import Link, LinkError, LinkHealth
 from drivers.links.backoff import Backoff
-from drivers.links.base import Cause, LinkNotOpenedError
+from drivers.links.base import Cause, LinkNotOpenedError, Watchable
 
 Connect: TypeAlias = Callable[[], Awaitable[Link]]
 """Opens a link once, or raises `LinkNotOpenedError`."""
@@ -68,6 +68,11 @@ class Reconnector:
         self._losses_total = 0
         self._flapping = False
         self._steady: asyncio.TimerHandle | None = None
+        self.on_end: Callable[[], None] = _nobody
+        """Called when the link that is there ends while perhaps nobody listens (`base.Watchable`).
+
+        It is still to be dropped: by who finds out how it ended.
+        """
 
     @property
     def link(self) -> Link | None:
@@ -106,6 +111,8 @@ class Reconnector:
                 self._failed(error, ABSENT_CAP_S if error.cause is Cause.ABSENT else None)
                 raise
             self._link = link
+            if isinstance(link, Watchable):
+                link.on_end(lambda: self._ended(link))
             if not self._proof:
                 self._up()
             return link
@@ -143,6 +150,10 @@ class Reconnector:
             elif loss is not None:
                 self._failed(loss)
         await link.close()
+
+    def _ended(self, link: Link) -> None:
+        if link is self._link:
+            self.on_end()
 
     def _up(self) -> None:
         self._proven = True
@@ -235,6 +246,10 @@ class Reconnector:
         since = self._since if self._since is not None else now
         self._since = now
         return now - since
+
+
+def _nobody() -> None:
+    pass
 
 
 def _now() -> float:

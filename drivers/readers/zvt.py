@@ -142,6 +142,10 @@ class ZvtReader:
         """How the link to the terminal is."""
         return self._terminal.link_health
 
+    def on_link_end(self, told: Callable[[], None]) -> None:
+        """Call `told` when the link ends while nobody pays."""
+        self._terminal.on_link_end(told)
+
     @property
     def check_every_s(self) -> float:
         """How often `check` is worth while when nobody pays."""
@@ -153,13 +157,16 @@ class ZvtReader:
         A terminal that is asked at least once a minute runs its own jobs meanwhile (PA00P015 2.56).
         """
         if not self._lock.locked():
-            await self.status()
+            await self._status(patient=True)
 
     async def status(self) -> Standing:
         """The terminal's own word on its state (05 01). Raises `DriverError` when it does not answer."""
+        return await self._status()
+
+    async def _status(self, *, patient: bool = False) -> Standing:
         async with self._lock:
             try:
-                return await self._terminal.ask()
+                return await self._terminal.ask(patient=patient)
             finally:
                 await self._terminal.let_go()
 

@@ -61,6 +61,10 @@ class Terminal:
         """How its link is: up once the terminal has spoken over it."""
         return self._reconnector.health
 
+    def on_link_end(self, told: Callable[[], None]) -> None:
+        """Call `told` when a port is pulled or a device is out of range."""
+        self._reconnector.on_end = told
+
     async def ready(self) -> Conversation:
         """A registered connection with a terminal that gave a sign of life just now; sends no payment.
 
@@ -74,12 +78,18 @@ class Terminal:
                 return known
         return await self._registered(await self._connected())
 
-    async def ask(self) -> Standing:
-        """The terminal's state now, connecting and registering where that is needed. Raises as `ready`."""
+    async def ask(self, *, patient: bool = False) -> Standing:
+        """The terminal's state now, connecting and registering where that is needed. Raises as `ready`.
+
+        `patient`: where the link wants to be left alone for a while, its outage is the answer.
+        """
         known = self._conversation
         standing = await self._still_there(known) if known is not None and known.registered else None
         if standing is not None:
             return standing
+        health = self.link_health
+        if patient and health.rest_s > 0:
+            raise LinkError(health.cause, code=health.code)
         return await self.standing(await self._registered(await self._connected()))
 
     async def _still_there(self, known: Conversation) -> Standing | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -195,6 +195,10 @@ class LinkedDriver(FakeDriver):
     """Says how its link is."""
 
     link_health = LinkHealth(up=True, for_s=5.0)
+    told: Callable[[], None]
+
+    def on_link_end(self, told: Callable[[], None]) -> None:
+        self.told = told
 
 
 async def test_the_link_s_own_policy_says_when_it_is_tried_again_and_tells_it(
@@ -209,6 +213,20 @@ async def test_the_link_s_own_policy_says_when_it_is_tried_again_and_tells_it(
         await asyncio.sleep(30)
     assert [at for name, at in driver.calls if name == "open"] == [7, 14, 21, 28]
     assert caplog.messages == [], "the link has told it"
+
+
+async def test_a_link_that_ends_while_nobody_pays_is_looked_at_at_once(journal: Journal) -> None:
+    class Watched(AttendedDriver, LinkedDriver):
+        pass
+
+    driver = Watched()
+    driver.trouble = (LinkError("pulled"),)
+    driver.opens.extend([0.0, LinkError("still away")])
+    lane = make_lane(journal, driver)
+    async with running(lane):
+        driver.told()
+        await asyncio.sleep(0.01)
+        assert (state(lane), driver.count("check")) == (ReaderState.OFFLINE, 1)
 
 
 async def test_a_link_that_comes_and_goes_is_shown(journal: Journal) -> None:

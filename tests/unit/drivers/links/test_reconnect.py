@@ -10,6 +10,7 @@ import pytest
 from drivers.contract import Link, LinkError, LinkHealth
 from drivers.links.backoff import Backoff
 from drivers.links.base import Cause, LinkLostError, LinkNotOpenedError
+from drivers.links.inbox import Inbox
 from drivers.links.memory import MemoryLink, pair
 from drivers.links.reconnect import ABSENT_CAP_S, FLAP_WINDOW_S, LOSSES_KEPT, STEADY_S, Reconnector
 
@@ -309,3 +310,35 @@ async def test_losses_are_kept_within_bounds(line: Reconnector) -> None:
         await line.drop(await line.open(), PULLED)
     assert line.health.losses <= LOSSES_KEPT
     assert line.health.losses_total == LOSSES_KEPT + 5
+
+
+class Port(MemoryLink):
+    """A link that tells when it is over."""
+
+    def on_end(self, told: Callable[[], None]) -> None:
+        self._inbox.on_end = told
+
+
+async def test_an_end_is_told_even_if_nobody_listens(silent: Reconnector) -> None:
+    ends: list[float] = []
+    silent.on_end = lambda: ends.append(now())
+    ports: list[Port] = []
+
+    async def connect() -> Link:
+        here, there = Inbox(), Inbox()
+        ports.append(Port("port", here, there))
+        return ports[-1]
+
+    line = Reconnector("till 3", connect)
+    line.on_end = lambda: ends.append(now())
+    first = await line.open()
+    ports[0].abort()
+    assert len(ends) == 1
+    assert line.link is first, "who finds out how it ended drops it"
+    await line.drop(first, PULLED)
+    await line.open()
+    await line.drop(ports[1])
+    assert len(ends) == 1, "what we let go ourselves is no news"
+    memory = await silent.open()
+    await memory.close()
+    assert len(ends) == 1, "a link that cannot tell is asked as ever"

@@ -106,13 +106,13 @@ async def test_an_idle_hang_up_is_a_reason_to_call_again() -> None:
 async def test_idle_hang_ups_are_no_losses_on_a_network_and_losses_on_a_port() -> None:
     async with ScriptedPt() as pt:
         for _ in range(5):
-            await pt.driver.check()
+            await pt.driver.status()
             assert pt.driver.link_health.up
             pt.then("0501", [HANG_UP], [OK, "060F0100"])
         assert (pt.driver.link_health.losses_total, pt.driver.link_health.flapping) == (0, False)
     async with ScriptedPt(link="serial:///dev/ttyUSB0", framing="bare") as pt:
         for _ in range(4):
-            await pt.driver.check()
+            await pt.driver.status()
             pt.then("0501", [CUT], [OK, "060F0100"])
         health = pt.driver.link_health
         assert (health.up, health.losses_total, health.flapping) == (True, 3, True)
@@ -122,13 +122,30 @@ async def test_a_terminal_that_says_nothing_has_no_link_and_does_not_flap() -> N
     async with ScriptedPt({"0600": [SILENT]}) as pt:
         for _ in range(4):
             with pytest.raises(TerminalSilentError):
-                await pt.driver.check()
+                await pt.driver.status()
         health = pt.driver.link_health
         assert (health.up, health.tries, health.losses_total, health.flapping) == (False, 4, 0, False)
         assert "did not answer" in health.cause
         pt.then("0600", [OK, DONE])
-        await pt.driver.check()
+        await pt.driver.status()
         assert pt.driver.link_health.up
+
+
+async def test_a_look_leaves_a_link_alone_that_wants_to_rest() -> None:
+    async with ScriptedPt(link="serial:///dev/ttyUSB0", framing="bare") as pt:
+        await pt.driver.check()
+        for _ in range(3):
+            pt.links[-1].abort()
+            with pytest.raises(LinkError):
+                await pt.driver.check()
+            assert len(pt.links) == 1, "however often somebody looks"
+        assert pt.driver.link_health.rest_s > 0
+        await asyncio.sleep(pt.driver.link_health.rest_s)
+        await pt.driver.check()
+        assert len(pt.links) == 2
+        pt.links[-1].abort()
+        await pt.driver.open()
+        assert len(pt.links) == 3, "who needs it now does not wait"
 
 
 async def test_a_connection_for_each_transaction_is_idle_between_them() -> None:
