@@ -180,8 +180,6 @@ class BleLink:
             for at in range(0, len(data), size):
                 self._begun_at = self._loop.time()
                 await client.write_gatt_char(characteristic, data[at : at + size], response=self._confirmed)
-                if self._inbox.ended:
-                    break
         finally:
             self._writing = None
 
@@ -232,19 +230,20 @@ async def open_ble(address: BleAddress) -> BleLink:
 
     Interference is tried against at once, up to TRIES times in all. Errors: `LinkNotOpenedError`.
     """
-    for again in reversed(range(TRIES)):
+    tries = 0
+    while True:
+        tries += 1
         link = BleLink(address, radio())
         try:
             await link.connect()
         except (*TROUBLE, LinkError) as error:
             failure = not_opened(address, error)
-            if not again or failure.cause is not Cause.UNREACHABLE:
+            if tries == TRIES or failure.cause is not Cause.UNREACHABLE:
                 raise failure from error
             _log.debug("%s (tried again)", failure)
             await asyncio.sleep(AGAIN_S)
         else:
             return link
-    raise AssertionError("the last try returns or raises")
 
 
 async def _disconnect(client: BleakClient, *, gone: bool, name: str) -> None:

@@ -201,6 +201,18 @@ async def test_a_write_that_nobody_confirms_ends_the_link(world: BleWorld) -> No
     await link.close()
 
 
+async def test_each_write_has_all_of_its_time(world: BleWorld) -> None:
+    link, _ = await linked(world.device())
+    await link.send(b"a quick one")
+    await asyncio.sleep(8)
+    world.mishaps().held = True
+    began = now()
+    with pytest.raises(LinkLostError, match="no answer in time"):
+        await link.send(b"x")
+    assert now() - began == pytest.approx(10, abs=0.1)
+    await link.close()
+
+
 async def test_bytes_that_nobody_takes_do_not_fill_the_memory(world: BleWorld) -> None:
     link, device = await linked(world.device())
     for _ in range(INBOX_MAX // 1000 + 1):
