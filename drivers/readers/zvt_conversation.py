@@ -138,6 +138,8 @@ class Conversation:
         self._stop_at = None
         accepted = False
         await self._said(self._wire.send(self._dialogue.send(message)))
+        # T3 is the terminal's time to think: on a serial line it begins when the frame has got through
+        await self._said(self._wire.flush())
         late = self._late()
         while True:
             if stop():

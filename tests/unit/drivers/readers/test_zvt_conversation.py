@@ -18,6 +18,7 @@ from drivers.zvt.commands.payments import Authorisation
 from drivers.zvt.commands.setup import LogOff, StatusEnquiry
 from drivers.zvt.ecr import Told
 from drivers.zvt.message import Message
+from drivers.zvt.serial_frame import ACK, Frame, FrameReader, encode_frame
 from tests.scripted_pt import CUT, DONE, HANG_UP, OK, SILENT, ScriptedPt, approved, status
 
 PAY = Authorisation(1200).to_message()
@@ -249,3 +250,29 @@ async def test_what_nobody_waits_for() -> None:
         # refused: reversed by the terminal; noted; not known; and what belongs to our command is fine
         assert pt.heard[1:] == ["846600", OK, "848300", OK, OK]
         await talk.link.close()
+
+
+async def test_a_frame_that_was_lost_is_sent_again_before_the_terminals_time_begins() -> None:
+    ours, theirs = pair()
+    talk = Conversation(ours, Timing(), framed=True)
+    reader = FrameReader()
+    frames: list[Frame] = []
+    async with asyncio.TaskGroup() as group:
+        asked = group.create_task(talk.run(LogOff().to_message()), name="log off")
+        while len(frames) < 2:
+            frames += [each for each in reader.feed(await theirs.receive()) if isinstance(each, Frame)]
+        assert now() == pytest.approx(5)
+        await theirs.send(ACK)
+        await asyncio.sleep(4.5)
+        await theirs.send(encode_frame(bytes.fromhex("800000")))
+    assert asked.result().end is End.DONE
+    assert frames[0] == frames[1]
+
+
+async def test_a_serial_line_where_nobody_is_is_left_after_three_tries() -> None:
+    ours, _ = pair()
+    talk = Conversation(ours, Timing(), framed=True)
+    with pytest.raises(LinkError, match="no ACK after 3 tries"):
+        await talk.run(LogOff().to_message())
+    assert now() == pytest.approx(15)
+    assert talk.broken
