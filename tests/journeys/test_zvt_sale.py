@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from agent.payments.journal import Journal
 from agent.payments.lane import Lane
-from agent.payments.model import Order, PosKey, Session, State, TillName
+from agent.payments.model import EventKind, Order, PosKey, Session, State, TillName
 from agent.payments.policy import LanePolicy
 from drivers.contract import Link, Money, ReaderConfig, ReaderName
 from drivers.links.address import Rfc2217Address, parse_address
@@ -32,6 +32,7 @@ from drivers.simulators.uart import FakeUart
 from drivers.simulators.zvt_terminal.customers import Customer
 from drivers.simulators.zvt_terminal.memory import Memory
 from drivers.simulators.zvt_terminal.profiles import PROFILES
+from drivers.simulators.zvt_terminal.sale import WAIT_FOR_HOST
 from drivers.simulators.zvt_terminal.terminal import Terminal
 from drivers.zvt.serial_frame import ACK
 from tests.thoroughness import sample
@@ -123,6 +124,21 @@ class LosesAck:
 
     async def close(self) -> None:
         await self._link.close()
+
+
+class CutAtTheHost(CutLink):
+    """A link that breaks once, as soon as the terminal says that it asks its host."""
+
+    async def receive(self) -> bytes:
+        data = await self._link.receive()
+        if data[:2] == b"\x04\xff" and data[3] == WAIT_FOR_HOST and not self._harm.done:
+            self._harm.done = True
+            self._link.abort()
+            raise LinkLostError("cut while the host is asked")
+        return data
+
+    async def send(self, data: bytes) -> None:
+        await self._link.send(data)
 
 
 @dataclass
@@ -381,3 +397,22 @@ async def test_the_terminal_loses_its_power(
         running.cancel()
     assert judge(shop, sessions, name) == []
     assert sessions[1].state is State.PAID
+
+
+@pytest.mark.parametrize(("profile", "end"), [("standard", State.CANCELED), ("deferred", State.PAID)])
+async def test_a_terminal_that_stays_at_work_is_asked_until_it_rests(
+    journal: Journal, profile: str, end: State
+) -> None:
+    """The line breaks while the host is asked, and the host takes longer than any customer waits."""
+    shop = Shop(journal, profile, options={"profile": "status-only"})
+    shop.terminal.device.times = replace(shop.terminal.device.times, host_s=400.0)
+    name = f"slow-{profile}"
+    lane, _ = shop.lane(name, CutAtTheHost, Harmed(Direction.DOWN, 0))
+    [session] = await carried_out(shop, lane, name, sales=1)
+    assert session.state is end, session
+    assert judge(shop, [session], name) == []
+    events = [event.kind for event in journal.history(session.id)]
+    # asked, taken up again while there was time for a customer, then let go for good
+    assert {EventKind.DOUBTED, EventKind.RESUMED, EventKind.CHECKED, EventKind.SETTLING} <= set(events)
+    taken_s = (session.updated_at - session.created_at).total_seconds()
+    assert 400 <= taken_s <= 560
