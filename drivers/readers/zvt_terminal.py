@@ -81,14 +81,14 @@ class Terminal:
     async def ask(self, *, patient: bool = False) -> Standing:
         """The terminal's state now, connecting and registering where that is needed. Raises as `ready`.
 
-        `patient`: where the link wants to be left alone for a while, its outage is the answer.
+        `patient`: where the link was lost, that is the answer; when to make a new one is not for us to say.
         """
         known = self._conversation
         standing = await self._still_there(known) if known is not None and known.registered else None
         if standing is not None:
             return standing
         health = self.link_health
-        if patient and health.rest_s > 0:
+        if patient and health.cause:
             raise LinkError(health.cause, code=health.code)
         return await self.standing(await self._registered(await self._connected()))
 

@@ -1,5 +1,6 @@
 """What a device in reach is, by what it advertises."""
 
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +10,8 @@ from agent.discovery.bluetooth import BATTERY, SCAN_S, describe, find_devices
 from drivers.links.address import BleAddress, parse_address
 from drivers.links.ble_profiles import PROFILES
 from drivers.links.ble_scanner import Sighting
+from drivers.simulators.ble_uart import UartPeripheral
+from tests.ble_world import ADDRESS, NAME, ble_world
 
 
 def heard(name: str = "", address: str = "AA:BB:CC:DD:EE:01", rssi: int = -50, **changes: Any) -> Sighting:
@@ -69,3 +72,20 @@ async def test_what_could_be_a_reader_comes_first(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("drivers.links.ble_radio.radio", FakeRadio)
     assert [each.device for each in await find_devices({})] == ["bridge", "tv"]
+
+
+async def test_on_the_air_of_a_simulated_bluez(tmp_path: Path) -> None:
+    async with ble_world(tmp_path) as world:
+        world.device()
+        m2 = UartPeripheral("AA:BB:CC:DD:EE:02", "STRM26138003393", PROFILES["nus"])
+        m2.advertised = ()
+        world.bluez.add(m2)
+        m2.appear()
+        found = await find_devices({}, {"STRM26138003393": "here"})
+        bridge, reader = sorted(found, key=lambda each: each.where)
+        assert (bridge.device, bridge.where) == (NAME, ADDRESS)
+        assert parse_address(bridge.link) == BleAddress(ADDRESS, profile="nus")
+        assert reader.device == "Stripe Reader M2 STRM26138003393"
+        assert reader.speaks.endswith("registered at here")
+        assert reader.link == ""
+        assert "dBm" in reader.signal
