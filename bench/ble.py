@@ -56,8 +56,11 @@ class Store:
 class _Pipe:
     """One way of talking to an echoing device: send, and wait until so many bytes are back."""
 
-    def __init__(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(
+        self, send: Callable[[bytes], Awaitable[None]], close: Callable[[], Awaitable[None]]
+    ) -> None:
         self._send = send
+        self.close = close
         self._back = 0
         self._wanted = 0
         self._done = asyncio.Event()
@@ -87,7 +90,7 @@ async def _bare(address: str) -> _Pipe:
         for at in range(0, len(data), CHUNK):
             await client.write_gatt_char(NUS.write, data[at : at + CHUNK], response=True)
 
-    pipe = _Pipe(send)
+    pipe = _Pipe(send, client.disconnect)
     await client.start_notify(NUS.notify, lambda _, data: pipe.heard(data))
     return pipe
 
@@ -101,6 +104,9 @@ class _Ours:
     async def open(self) -> "_Ours":
         self._link = await connect(f"ble://{self._address}")
         return self
+
+    async def close(self) -> None:
+        await self._link.close()
 
     async def echo(self, data: bytes) -> None:
         await self._link.send(data)
@@ -135,6 +141,8 @@ async def _compare(rounds: int, count: int) -> list[Compared]:
                 each.ours_ms.extend(ours_ms)
                 each.bare_ms.extend(bare_ms)
                 each.ratios.append(median(ours_ms) / median(bare_ms))
+    await ours.close()
+    await bare.close()
     return found
 
 

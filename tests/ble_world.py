@@ -6,7 +6,7 @@ With the bus in this process everything lives in the test's own loop, and so in 
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +95,16 @@ async def ble_world(
             await stack.enter_async_context(bluez)
             yield BleWorld(bus, bluez)
         assert not radio().scanner.scanning
+
+
+def forget_closed_loops() -> None:
+    """The same for loops that have ended and left it open."""
+    for loop in [each for each in manager._global_instances if each.is_closed()]:
+        bus = manager._global_instances.pop(loop)._bus
+        # what waits for its end belongs to a loop that will not run again
+        with suppress(RuntimeError):
+            if bus is not None:
+                bus._finalize(None)
 
 
 async def forget_bleak() -> None:

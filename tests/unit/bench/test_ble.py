@@ -7,7 +7,7 @@ from bleak.backends.bluezdbus.version import BlueZFeatures
 
 from bench import ble, parts
 from bench.parts import Effort
-from tests.ble_world import needs_dbus_daemon
+from tests.ble_world import forget_closed_loops, needs_dbus_daemon
 
 QUICK = Effort(rounds=1, echoes=10, ble_readers=2, paced=1)
 
@@ -28,3 +28,4 @@ def test_each_size_has_its_figures_and_the_store_sells(
     assert figures["RSS, 2 readers"].value > 10
     assert figures["sale, 2 at once"].note == "2 sales"
     assert figures["CPU per sale"].value > 0
+    forget_closed_loops()
