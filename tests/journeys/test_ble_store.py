@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from drivers.contract import Driver, Kind, Money, PaymentRequest, ReaderConfig, ReaderName, SessionId, Verdict
-from drivers.links.base import LinkLostError
+from drivers.links.base import LinkLostError, LinkNotOpenedError
 from drivers.links.ble_radio import radio
+from drivers.links.schemes import connect
 from drivers.readers.zvt import make
 from drivers.simulators.ble_uart import UartListener
+from drivers.simulators.bluez.daemon import PrivateBus
 from drivers.simulators.zvt_terminal.customers import QUICK
 from drivers.simulators.zvt_terminal.profiles import INSTANT, PROFILES
 from drivers.simulators.zvt_terminal.server import serve
@@ -155,3 +157,23 @@ async def test_a_store_on_a_real_bus(tmp_path: Path) -> None:
         assert len(await store.sell_at_all_but_one()) == READERS - 1
         assert descriptors() == before
         await store.close()
+
+
+@needs_dbus_daemon
+@pytest.mark.real_time
+async def test_the_end_of_d_bus_itself_is_a_loss_like_any_other(tmp_path: Path) -> None:
+    async with ble_world(tmp_path, daemon=True) as world:
+        assert isinstance(world.bus, PrivateBus)
+        listener = world.device()
+        link, _ = await linked(listener)
+        await world.bus.end()
+        with pytest.raises(LinkLostError, match="is lost"):
+            async with asyncio.timeout(5):
+                await link.receive()
+        with pytest.raises(LinkLostError):
+            await link.send(b"x")
+        async with asyncio.timeout(5):
+            await link.close()
+        with pytest.raises(LinkNotOpenedError, match="is D-Bus running"):
+            await connect(str(listener.address))
+        assert radio().bus.users == 0
