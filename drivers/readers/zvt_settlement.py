@@ -76,11 +76,9 @@ def _last_operation(request: PaymentRequest) -> str | None:
 async def inquire(terminal: Terminal, request: PaymentRequest) -> Outcome:
     """What became of a session, by 05 01 and 06 20: neither moves or stops anything.
 
-    PENDING while the terminal is at work. Raises `DriverError` when it cannot be asked.
+    PENDING while the terminal is at work. Raises `DriverError` when it cannot be asked. What is `known`
+    needs no asking.
     """
-    answer = known(request)
-    if answer is not None:
-        return answer
     command = _sent_command(terminal, request)
     try:
         found = await look(terminal, await terminal.resting(), command.claim(request))

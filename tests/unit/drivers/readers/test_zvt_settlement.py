@@ -62,6 +62,7 @@ async def test_answers_from_disk_reach_no_terminal() -> None:
         session = tried(authorize_result="refused 6C")
         assert (await pt.driver.inquire(session.request)).verdict is Verdict.CANCELED
         assert (await pt.driver.settle(session.request, RELEASE, session.report)).verdict is Verdict.CANCELED
+        assert (await pt.driver.pay(session.request, session.report)).verdict is Verdict.CANCELED
         assert (await pt.driver.inquire(Session().request)).code == "never_sent"
         assert pt.links == []
 
