@@ -50,10 +50,10 @@ def apdus(data: bytes) -> None:
     for piece in pieces(stream, size):
         more, refused = reader.drain(piece)
         found += more
-        assert len(reader.pending) < APDU_MAX
         if refused is not None:
             break
     assert found == whole
+    assert len(reader.pending) < APDU_MAX
     assert (error is None) == (refused is None)
     for apdu in whole:
         assert parse_apdu(apdu.encode()) == apdu
