@@ -69,6 +69,7 @@ _SPECIAL: dict[str, Sequence[Happening]] = {
     "till-2": (Happening.CUSTOMER_CANCELS, Happening.HELD, Happening.TILL_CANCELS, Happening.REFUNDED),
     "till-3": (Happening.DECLINED_THEN_OTHER_CARD, Happening.READER_VANISHES),
     "till-4": (Happening.DECLINED, Happening.CUSTOMER_CANCELS, Happening.CABLE_PULLED, Happening.REFUNDED),
+    "till-6": (Happening.DECLINED, Happening.CUSTOMER_CANCELS, Happening.TILL_CANCELS),
     "till-5": (Happening.DECLINED, Happening.TILL_CANCELS, Happening.RESULT_LOST, Happening.CUSTOMER_CANCELS),
 }
 _CENTS = {Happening.DECLINED: 5, Happening.CUSTOMER_CANCELS: 8}

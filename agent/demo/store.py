@@ -3,19 +3,29 @@
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from agent.app import Gateway
 from agent.app import World as Outside
 from agent.demo.world import World
-from agent.payments.model import ReaderState
+from agent.payments.model import ReaderState, SessionQuery, TillName
+from agent.pos.views import session_view, settled
 from agent.settings import Settings, load
 from agent.stripe.exchange import PooledExchange
 from agent.supervision import Notifier
 
 LOCATION = "berlin-mitte"
-READERS = {"till-1": "simulated-s700", "till-2": "simulated-wpe", "till-3": "simulated-s710"}
+READERS = {
+    "till-1": "simulated-s700",
+    "till-2": "simulated-wpe",
+    "till-3": "simulated-s710",
+    "till-6": "simulated-s700",
+}
+REGISTER = "till-6"
+"""The reader on which a register sells that speaks ZVT and nothing else."""
+REGISTER_TILL = TillName("zvt-register")
 CURRENCY = "eur"
 KEY = "sk_test_demo"
 PATIENCE_S = 45.0
@@ -63,7 +73,12 @@ def _write_files(folder: Path, world: World, port: int) -> Settings:
         },
         "fleet": {"paths": ["fleet.yaml"], "heal": True, "interval_s": 30},
         "journal": {"path": "journal.db"},
-        "doors": {"http": {"port": port}},
+        "doors": {
+            "http": {"port": port},
+            "zvt": [
+                {"listen": "tcp://127.0.0.1:0", "till": REGISTER_TILL, "reader": REGISTER, "language": "en"}
+            ],
+        },
         "control_socket": "control.sock",
         "payments": {"payment_timeout_s": PATIENCE_S, "shutdown_grace_s": 5},
     }
@@ -95,6 +110,12 @@ class Store:
         """Where tills find the gateway."""
         return f"http://127.0.0.1:{self.gateway.port}"
 
+    @property
+    def register_link(self) -> str:
+        """Where the register finds its terminal."""
+        assert self.gateway.registers is not None
+        return f"tcp://127.0.0.1:{self.gateway.registers.port(REGISTER_TILL)}"
+
     def reader_id(self, name: str) -> str:
         """The id at Stripe of one of its readers."""
         assert self.gateway.reconciler is not None
@@ -111,9 +132,22 @@ class Store:
         assert door is not None
         # The next gateway shall listen where the tills already look.
         doors = self._settings.doors.model_copy(
-            update={"http": door.model_copy(update={"port": self._gateway.port})}
+            update={
+                "http": door.model_copy(update={"port": self._gateway.port}),
+                "zvt": tuple(
+                    each.model_copy(update={"listen": self.register_link})
+                    for each in self._settings.doors.zvt
+                ),
+            }
         )
         self._settings = self._settings.model_copy(update={"doors": doors})
+
+    async def last_of(self, till: TillName) -> dict[str, Any]:
+        """The last session of a till, once it has ended."""
+        [session] = self.gateway.desk.find(SessionQuery(limit=1), till)
+        while not settled(session):
+            session = await self.gateway.desk.changed(session.id, session.seq, 5.0, till)
+        return session_view(session)
 
     async def served(self) -> None:
         """Wait until every declared reader is in service."""

@@ -43,6 +43,10 @@ class World(Protocol):
         """One of the simulated Stripe's controls under `/_sim`, or `zvt/NAME` for a terminal."""
         ...
 
+    async def ring_up(self, link: str, amount: int, stop_after_s: float | None = None) -> bool:
+        """A sale by a ZVT register that calls `link`; whether it was told that it is paid."""
+        ...
+
     async def ledger(self) -> list[dict[str, Any]]:
         """The books of the simulated Stripe, a row a PaymentIntent."""
         ...

@@ -9,6 +9,7 @@ from typing import Any
 
 from drivers.links.tcp import TcpListener
 from drivers.simulators.pty import PtyListener
+from drivers.simulators.register import Register
 from drivers.simulators.stripe_api.core import StripeSimulator
 from drivers.simulators.stripe_api.server import Serving, serve
 from drivers.simulators.stripe_api.settings import SimulatorSettings
@@ -34,6 +35,7 @@ class SimulatedWorld:
         self._stripe: StripeSimulator | None = None
         self._serving: Serving | None = None
         self._terminals: dict[str, HostedTerminal] = {}
+        self._registers: dict[str, Register] = {}
         self._group: asyncio.TaskGroup | None = None
         self._hosting: list[asyncio.Task[None]] = []
 
@@ -103,6 +105,12 @@ class SimulatedWorld:
             except ControlError as error:
                 raise WorldError(f"{path}: {error}") from error
         return await self._ask("POST", path, json.dumps(body).encode())
+
+    async def ring_up(self, link: str, amount: int, stop_after_s: float | None = None) -> bool:
+        """A sale by a ZVT register that calls `link`; whether it was told that it is paid."""
+        if link not in self._registers:
+            self._registers[link] = Register(link)
+        return await self._registers[link].sell(amount, stop_after_s=stop_after_s)
 
     async def ledger(self) -> list[dict[str, Any]]:
         """What the simulated Stripe's books say of each PaymentIntent."""

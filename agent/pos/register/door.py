@@ -12,6 +12,7 @@ from hashlib import sha256
 from agent.payments.desk import Desk
 from agent.payments.errors import PaymentsError
 from agent.payments.journal import Now
+from agent.payments.model import TillName
 from agent.pos.listening import ListenError
 from agent.pos.register.conversation import Conversation
 from agent.pos.register.line import BareLine, FramedLine, Line
@@ -21,6 +22,7 @@ from agent.pos.register.memory_file import MemoryFile
 from agent.pos.register.options import RegisterOptions
 from agent.pos.register.terminal import TillTerminal
 from drivers.links.base import Breakable, LinkNotOpenedError, Listener
+from drivers.links.tcp import TcpListener
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +78,11 @@ class ZvtDoor:
         """The terminal that a till sees."""
         return next(terminal for name, (_, terminal) in self.tills.items() if name == till)
 
+    def port(self, till: str) -> int | None:
+        """The TCP port that a till's register calls; None for a serial line."""
+        listener = self.tills[TillName(till)][0].listener
+        return listener.port if isinstance(listener, TcpListener) else None
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Serve registers inside the block. Errors: `ListenError` for a port that cannot be had."""
@@ -87,6 +94,12 @@ class ZvtDoor:
                 except LinkNotOpenedError as error:
                     raise ListenError(f"till {place.options.till}: {error}") from error
                 stack.push_async_callback(place.listener.close)
+                where = self.port(place.options.till)
+                log.info(
+                    "till %s is served by ZVT on %s",
+                    place.options.till,
+                    "its serial port" if where is None else f"port {where}",
+                )
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._serve(place, terminal), name=terminal.name)
