@@ -27,6 +27,7 @@ LOOK = "look at its power, its cable or network, and its `link` in the fleet fil
 
 _FIXES: Mapping[str, str] = {
     "link_absent": "plug it in, or correct its `link`: `ls /dev/serial/by-id` shows what is there",
+    "link_no_host": "correct the host's name in its `link`, or its DNS: `getent hosts NAME` asks",
     "link_busy": "end the other program that has the port: `fuser -v PORT` names it",
     "link_denied": "run this as root or as the gateway's user, who must be in the port's group (dialout)",
     "link_refused": "switch ZVT on in the terminal's menu, and correct the port in its `link`",

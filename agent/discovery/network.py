@@ -103,7 +103,7 @@ async def _look(
     try:
         link = await connect(address, timeout_s=CONNECT_S)
     except LinkNotOpenedError as error:
-        if error.cause is Cause.ABSENT:
+        if error.cause is Cause.NO_HOST:
             return Finding("tcp", where, speaks=str(error), reader=reader)  # a name that nobody knows
         return None
     try:

@@ -11,7 +11,8 @@ from drivers.contract import Link, LinkError
 class Cause(StrEnum):
     """Why a link is not there; the `code` of a `LinkError`."""
 
-    ABSENT = "link_absent"  # no such device: unplugged, or no such host
+    ABSENT = "link_absent"  # no such device: unplugged, switched off
+    NO_HOST = "link_no_host"  # nobody knows a host of that name
     BUSY = "link_busy"  # another program has the port
     DENIED = "link_denied"  # the rights are missing
     REFUSED = "link_refused"  # the other side is there and says no

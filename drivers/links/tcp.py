@@ -46,7 +46,7 @@ def _cause(error: OSError) -> Cause:
     if isinstance(error, ssl.SSLError):
         return Cause.UNTRUSTED
     if isinstance(error, socket.gaierror):
-        return Cause.ABSENT
+        return Cause.NO_HOST
     if isinstance(error, FileNotFoundError):  # of a certificate, not of the other side
         return Cause.UNTRUSTED
     return cause_of(error)

@@ -107,7 +107,7 @@ async def test_few_are_called_at_a_time_and_the_rest_waits(monkeypatch: pytest.M
 
 async def test_a_name_that_nobody_knows_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     async def unknown(address: TcpAddress, *, timeout_s: float) -> Link:
-        raise LinkNotOpenedError("no such host", cause=Cause.ABSENT)
+        raise LinkNotOpenedError("no such host", cause=Cause.NO_HOST)
 
     monkeypatch.setattr(network, "connect", unknown)
     [found] = await find_terminals([("nowhere.invalid", 1)], {}, {})

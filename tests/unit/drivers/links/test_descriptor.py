@@ -131,6 +131,8 @@ async def test_sends_do_not_mix_and_a_cancelled_one_still_goes_out_whole(wire: W
 
 
 async def test_an_empty_read_is_a_loss_and_the_descriptor_is_closed_at_once(wire: Wire) -> None:
+    ends: list[bool] = []
+    wire.link.on_end(lambda: ends.append(True))
     wire.far.send(b"last")
     wire.far.close()
     assert await wire.link.receive() == b"last"
@@ -142,7 +144,7 @@ async def test_an_empty_read_is_a_loss_and_the_descriptor_is_closed_at_once(wire
         await wire.link.send(b"x")
     await wire.link.close()
     wire.link.abort()
-    assert wire.closed == 1
+    assert (wire.closed, ends) == (1, [True])
 
 
 async def test_a_write_that_fails_is_a_loss(wire: Wire) -> None:

@@ -102,3 +102,11 @@ async def test_what_nobody_wants_is_forgotten() -> None:
     inbox.discard()
     inbox.end()
     assert await inbox.take() == b""
+
+
+async def test_who_does_not_receive_is_told_of_the_end_once() -> None:
+    inbox, ends = Inbox(), []
+    inbox.on_end = lambda: ends.append(inbox.ended)
+    inbox.end()
+    inbox.end(LinkLostError("late"))
+    assert ends == [True]

@@ -342,3 +342,19 @@ async def test_an_end_is_told_even_if_nobody_listens(silent: Reconnector) -> Non
     memory = await silent.open()
     await memory.close()
     assert len(ends) == 1, "a link that cannot tell is asked as ever"
+
+
+async def test_nobody_polls_in_storms(device: FakeDevice) -> None:
+    """An hour without the device: how often it is looked for, whatever is wrong."""
+    for cause, most in (
+        (Cause.ABSENT, 1830),
+        (Cause.NO_HOST, 130),
+        (Cause.REFUSED, 130),
+        (Cause.TIMEOUT, 130),
+    ):
+        line = Reconnector("till 3", device.connect, random=lambda: 0.0)
+        device.away, device.tried_at = cause, []
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3600):
+                await line.wait()
+        assert len(device.tried_at) <= most, cause

@@ -127,11 +127,11 @@ async def test_nobody_listens(listener: TcpListener) -> None:
 async def test_a_host_nobody_knows() -> None:
     with pytest.raises(LinkNotOpenedError) as absent:
         await open_tcp(TcpAddress("no-such-host.invalid", 1))
-    assert absent.value.code in {"link_absent", "link_unreachable"}
+    assert absent.value.code in {"link_no_host", "link_unreachable"}
 
 
 def test_the_causes_of_what_cannot_be_opened() -> None:
-    assert tcp._cause(socket.gaierror(-2, "unknown")).value == "link_absent"
+    assert tcp._cause(socket.gaierror(-2, "unknown")).value == "link_no_host"
     assert tcp._cause(FileNotFoundError(2, "ca.pem")).value == "link_untrusted"
     assert tcp._cause(ssl.SSLCertVerificationError(1, "no")).value == "link_untrusted"
 
