@@ -16,7 +16,7 @@ export COVERAGE_FILE := $(CURDIR)/.coverage
 gate = @printf '== %s\n' '$(1)'; $(2) || { printf '*** gate "%s" failed: %s\n' '$(1)' '$(2)' >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint style format types contracts dependencies twins unit mutants bench \
+.PHONY: help install demo test lint style format types contracts dependencies twins unit mutants fuzz bench \
 	constraints clean distclean
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo 'make test         every gate and every test, with the coverage floors'
 	@echo 'make lint         the gates that run no tests'
 	@echo 'make mutants      deliberate bugs, one at a time: each must be seen by a test'
+	@echo 'make fuzz         search for bytes that break the ZVT decoders and dialogues'
 	@echo 'make bench        measure against a hand-written script on the official SDK'
 	@echo 'make install      only what running needs, into $(VENV)'
 	@echo 'make constraints  install the newest versions allowed and write constraints.txt'
@@ -85,6 +86,9 @@ comma := ,
 
 mutants: $(DEV)
 	$(BIN)/python -m tests.mutants $(MUTANTS)
+
+fuzz: $(DEV)
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 bench: $(DEV)
 	$(BIN)/python -m bench $(BENCH)
