@@ -9,7 +9,7 @@ from agent.discovery.finding import Finding
 from agent.discovery.probe import Heard, Speaker, probe
 from drivers.links.address import AddressError, SerialAddress, parse_address
 from drivers.links.base import Cause, LinkNotOpenedError
-from drivers.links.ports import BY_ID, Port, list_ports
+from drivers.links.ports import BY_ID, Port, holder, list_ports
 from drivers.links.schemes import connect
 
 LINES: tuple[tuple[int, float], ...] = (
@@ -67,6 +67,9 @@ async def _look(
         return replace(finding, speaks=f"not asked: {left_alone[reader]}")
     if not ask:
         return replace(finding, speaks="not asked")
+    who = await holder(port.node)
+    if who:
+        return replace(finding, speaks=f"not asked: {who} has it")
     lines = [SerialAddress(str(port.path), rate, stopbits=stop) for rate, stop in LINES]
     heard, line = await _ask(lines if address is None else [address])
     finding = replace(finding, speaks=heard.what, details={**details, "terminal_id": heard.terminal_id})

@@ -1,9 +1,14 @@
 """The serial ports of this machine, and what is plugged in there, as far as the system knows."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+PROC = Path("/proc")
+PTYS = Path("/dev/pts")
+CONSOLES = Path("/sys/class/tty/console/active")
 
 BY_ID = Path("/dev/serial/by-id")
 """Where udev links each serial port by what is plugged in there."""
@@ -31,6 +36,30 @@ class Port:
 async def list_ports(by_id: Path = BY_ID) -> list[Port]:
     """Every port, by path; in a thread, since sysfs asks devices. Nothing is opened."""
     return await asyncio.get_running_loop().run_in_executor(None, _list, by_id)
+
+
+async def holder(node: Path) -> str:
+    """Who has a port open, or the system's console on it; "" for nobody whom this user may see.
+
+    A lock tells only of programs that lock: getty, ModemManager and much cash register software do not.
+    """
+    return await asyncio.get_running_loop().run_in_executor(None, _holder, node)
+
+
+def _holder(node: Path) -> str:
+    if node.parent == PTYS:
+        return ""  # a simulated port, which its own device holds open
+    with contextlib.suppress(OSError):
+        if node.name in CONSOLES.read_text().split():
+            return "the system's console"
+    for process in PROC.glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            for opened in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if opened.readlink() == node:
+                        name = (process / "comm").read_text().strip()
+                        return f"{name} (process {process.name})"
+    return ""
 
 
 def _list(by_id: Path) -> list[Port]:

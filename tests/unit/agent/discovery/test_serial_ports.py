@@ -141,3 +141,17 @@ async def test_a_stranger_is_told_even_if_later_tries_are_silent(monkeypatch: py
     assert found.speaks.startswith("something unknown that says 68 65 6C")
     assert found.link == ""
     assert isinstance(found, Finding)
+
+
+async def test_a_port_that_a_program_has_open_without_a_lock_is_not_even_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(monkeypatch, LineSettings())
+
+    async def getty(node: Path) -> str:
+        return "agetty (process 812)"
+
+    monkeypatch.setattr(serial_ports, "holder", getty)
+    async with bench.group:
+        [found] = await find_ports({}, {})
+    assert (found.speaks, bench.tried) == ("not asked: agetty (process 812) has it", [])
