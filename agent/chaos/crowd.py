@@ -2,14 +2,17 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from agent.chaos.door import Answer, Door, NoAnswerError
 from agent.chaos.eyes import Eyes
 from agent.chaos.plan import CURRENCY, STRIPE_READERS, Plan, Sale
 from agent.chaos.world import World
+
+_T = TypeVar("_T")
 
 ENDED = frozenset({"paid", "declined", "canceled", "failed", "released"})
 PATIENCE_S = 1500.0
@@ -105,20 +108,31 @@ class Till:
         if view is None:
             return None
         self._world.expect(sale.reader, _hands(sale))
+        if sale.cancel_s is None:
+            return await self._follow(sale, order, view)
         async with asyncio.TaskGroup() as group:
-            helpers = []
-            if sale.cancel_s is not None:
-                helpers.append(group.create_task(self._cancel(view["id"], sale.cancel_s), name="cancel"))
-            view = await self._follow(sale, order, view)
-            for helper in helpers:
-                helper.cancel()
-        return view
+            cancel = partial(self._cancel, view["id"], sale.cancel_s)
+            helper = group.create_task(self._noted(cancel, "cancel"), name="cancel")
+            follow = partial(self._follow, sale, order, view)
+            followed = await self._noted(follow, str(order["pos_key"]))
+            helper.cancel()
+        return followed
+
+    async def _noted(self, work: Callable[[], Awaitable[_T]], what: str) -> _T | None:
+        """What came of it; a refusal for good is written down."""
+        try:
+            return await work()
+        except GivenUpError as error:
+            self.refusals.append(f"{what}: {error}")
+            return None
 
     async def _open(self, sale: Sale, order: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if sale.doubled:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._open_once(order), name="the same order again")
-                return await self._open_once(order)
+                once = partial(self._open_once, order)
+                twin = group.create_task(self._noted(once, "twin"), name="the same order")
+                found = await self._noted(once, str(order["pos_key"]))
+            return found or twin.result()
         return await self._open_once(order)
 
     async def _open_once(self, order: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -179,16 +193,16 @@ class Till:
 
     async def _give_back(self, sale: Sale, view: Mapping[str, Any]) -> None:
         work = [
-            self._refund(view["id"], amount, f"s{sale.number}-r{number}")
+            partial(self._refund, view["id"], amount, f"s{sale.number}-r{number}")
             for number, amount in enumerate(sale.refunds)
         ]
         if sale.refunds_at_once:
             async with asyncio.TaskGroup() as group:
                 for number, each in enumerate(work):
-                    group.create_task(each, name=f"refund {number}")
+                    group.create_task(self._noted(each, f"refund {number}"), name=f"refund {number}")
         else:
             for each in work:
-                await each
+                await each()
 
     async def _refund(self, session: str, amount: int, key: str) -> None:
         body: dict[str, Any] = {"pos_key": key}

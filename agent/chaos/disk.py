@@ -16,6 +16,9 @@ from agent.payments.writer import Commit, Done, Pending
 COMMIT_S = (0.0, 0.004)
 """How long a flush takes."""
 
+ALL_OF_IT = 0.3
+"""How often all of a commit is on the disk when the power fails before anybody is told."""
+
 FULL = 2
 """PRAGMA synchronous: a commit returns when the log is on the disk."""
 
@@ -47,8 +50,8 @@ def put_files(path: Path, files: Files) -> None:
 
 
 def torn(before: Files, after: Files, chance: random.Random) -> Files:
-    """What a power cut in the middle of a commit may leave: the log as far as it came."""
-    if not before.database:
+    """What a power cut in the middle of a commit may leave: the log as far as it came, or all of it."""
+    if not before.database or chance.random() < ALL_OF_IT:
         return after
     at = chance.randrange(len(after.log) + 1)
     log = after.log[:at] + (before.log[at:] if len(before.log) > at else b"")

@@ -72,6 +72,10 @@ def furnish(folder: Path, plan: Plan, world: World) -> Settings:
     return load(path)
 
 
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
 class _Exchange:
     """The gateway's way to Stripe."""
 
@@ -115,7 +119,9 @@ class House:
         self.bugs: list[str] = []
         self.refused: list[bool] = []
         """Of each second gateway that was started by mistake: whether it refused."""
-        self.after_crash: Callable[[], None] | None = None
+        self.gone: Callable[[], None] = _nothing
+        """Called when a life is over, before the next one touches the files."""
+        self.after_crash: Callable[[], None] = _nothing
 
     # -- beginning ------------------------------------------------------------------------------------
 
@@ -210,8 +216,8 @@ class House:
         life.bury()
         self.disk.put_back(left)
         self.gateway = None
-        if self.after_crash is not None:
-            self.after_crash()
+        self.gone()
+        self.after_crash()
         self._world.loop.call_later(max(self._down_s, 0.01), self.start, context=OUTSIDE)
 
     def _where(self) -> str:
@@ -223,6 +229,7 @@ class House:
             return
         error = done.exception()
         self._door.died(life)
+        self.gone()
         life.dead = True
         life.bury()
         self.gateway = None
@@ -236,14 +243,14 @@ class House:
     # -- accidents ------------------------------------------------------------------------------------
 
     def second_gateway(self) -> None:
-        """Somebody starts another one on the same journal."""
+        """Somebody starts another one on the same journal; where none runs there is nothing to refuse."""
+        if self.gateway is None or self.life is None or self.life.dead:
+            return
         outside = app.World(now=self._world.gateway_now, notifier=Notifier(), inline_journal=True)
         try:
             gateway = Gateway(self._settings, outside, _Exchange(self._world))
         except JournalLockedError:
             self.refused.append(True)
-        except JournalError:
-            return
         else:
             gateway.journal.close()
             self.refused.append(False)

@@ -99,9 +99,15 @@ class Judge:
     """`amounts`: of each sale its reader and what is due, which is no other sale's at that reader."""
 
     def __init__(
-        self, amounts: Mapping[str, tuple[str, int]], truth: Callable[[], Truth], *, sweeper: bool = False
+        self,
+        amounts: Mapping[str, tuple[str, int]],
+        truth: Callable[[], Truth],
+        *,
+        patience_s: float = 45.0,
+        sweeper: bool = False,
     ) -> None:
-        """`sweeper`: whether holds that nobody ends are the gateway's business."""
+        """`patience_s`: how long a customer may take. `sweeper`: whether forgotten holds must end, too."""
+        self._patience_s = patience_s
         self.violations: list[Violation] = []
         self.words: list[Told] = []
         self._amounts = amounts
@@ -258,7 +264,7 @@ class Judge:
         if last is not None and last.view["state"] in ENDED and last.view["state"] != kept.state:
             self.blame("told stays", at_s, f"{name} is {kept.state}, its till was told {last.view['state']}")
         canceled = kept.state == "canceled" and kept.kind == "payment"
-        if canceled and not why_canceled(kept) and kept.reader not in self.disturbed:
+        if canceled and not why_canceled(kept, self._patience_s) and kept.reader not in self.disturbed:
             self.blame("nobody else's", at_s, f"{name} was canceled by nobody")
 
     def _check_sale(self, at_s: float, sale: str, kept: Sequence[Kept], truth: Truth) -> None:
@@ -350,11 +356,13 @@ def _at_terminal(rows: Iterable[Mapping[str, Any]], amount: int) -> Sums:
     )
 
 
-def why_canceled(kept: Kept) -> str:
+def why_canceled(kept: Kept, patience_s: float) -> str:
     """Who wanted the end of a sale: a till, the clock, the customer; "": nobody."""
     asked = kept.last("cancel_asked")
     if asked is not None:
         return str(asked["by"])
+    if kept.events[-1].at - kept.events[0].at >= patience_s * 1e6:
+        return "late"
     code = (kept.last("concluded", "ruled") or {}).get("code", "")
     return str(code) if code in CUSTOMERS_WORD else ""
 

@@ -19,7 +19,8 @@ from agent.chaos.faults import FAULTS, Fault, Group
 from agent.chaos.house import House
 from agent.chaos.journal import Kept, read
 from agent.chaos.judge import Judge, Told, Truth, Violation
-from agent.chaos.plan import CURRENCY, Plan, Sale
+from agent.chaos.plan import CURRENCY, PATIENCE_S, Plan, Sale
+from agent.chaos.sentry import Sentry
 
 CALM_S = 900.0
 """How long everything may take to end once nothing goes wrong any more."""
@@ -86,7 +87,8 @@ class _Story:
         amounts = {f"s{sale.number}": (sale.reader, sale.amount) for sale in plan.sales}
         for number, reader in enumerate(plan.readers):
             amounts[f"e{number}"] = (reader, EPILOGUE + 100 * number)
-        self.judge = Judge(amounts, self._truth, sweeper=sweeper)
+        self.judge = Judge(amounts, self._truth, patience_s=PATIENCE_S, sweeper=sweeper)
+        self.sentry = Sentry(folder / "journal.db", self._unwritten)
         self._journal: Mapping[str, Kept] = {}
 
     # -- what the world says --------------------------------------------------------------------------
@@ -107,10 +109,16 @@ class _Story:
         self.judge.see(self._now_s(), screens)
 
     def _leaving(self, method: str, path: str, body: bytes) -> None:
+        self.sentry.request(method, path, body)
         self.eyes.say("to Stripe", f"{method} {path} {body[:150].decode()}")
 
     def _heard_by_terminal(self, name: str, data: bytes) -> None:
-        self.eyes.say("to " + name, data.hex(" ") if len(data) < 60 else data[:60].hex(" ") + " ...")
+        reader = name.rpartition("/")[2]
+        self.sentry.bytes_leave(reader, data)
+        self.eyes.say("to " + reader, data.hex(" ") if len(data) < 60 else data[:60].hex(" ") + " ...")
+
+    def _unwritten(self, what: str) -> None:
+        self.judge.blame("written first", self._now_s(), what)
 
     def _told(self, word: Word) -> None:
         self.judge.hear(Told(word.at_s, word.till, word.key, word.view))
@@ -140,6 +148,7 @@ class _Story:
         door = Door(loop)
         self.house = House(self._plan, self.world, self._folder, self.eyes, door)
         self.house.after_crash = self._after_crash
+        self.house.gone = self.sentry.forget
         self.house.start()
         await self.house.served()
         for name in self._plan.stripe_readers:
@@ -289,6 +298,7 @@ class _Story:
         self.judge.check_journal(self._now_s(), read(self._folder / "journal.db"))
 
     def _judge(self) -> None:
+        self.sentry.forget()
         now_s = self._now_s()
         journal = self._journal = read(self._folder / "journal.db")
         self.judge.conclude(now_s, journal, self.world.screens())

@@ -143,6 +143,9 @@ class ChaosLoop(asyncio.BaseEventLoop):
         del fd
         return True
 
+    def _asyncgen_finalizer_hook(self, agen: Any) -> None:
+        """What a dead program left half done is not finished for it."""
+
     def _write_to_self(self) -> None:
         """Nobody sleeps in a selector."""
 

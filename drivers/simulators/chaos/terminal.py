@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -87,6 +88,7 @@ class StoreTerminal:
         self._listener = listener
         self._serial = serial
         self._fired = fired
+        self._plugged = asyncio.Event()
         self._terminal = Terminal(PROFILES[profile], clock=clock, seed=seed)
         self.plan = LinePlan(fired, seed) if bad_line else None
 
@@ -135,7 +137,10 @@ class StoreTerminal:
         await self._listener.shut()
         for caller in tuple(self.device.callers):
             caller.hang_up()
-        await asyncio.sleep(seconds)
+        self._plugged.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._plugged.wait()
         await self._listener.open()
 
     def line_fault(self, fault: str, seed: int) -> None:
@@ -144,7 +149,8 @@ class StoreTerminal:
             self.plan.begin(fault, seed)
 
     def heal(self) -> None:
-        """The line is good again."""
+        """The line is good again, and the cable in."""
+        self._plugged.set()
         if self.plan is not None:
             self.plan.end()
 

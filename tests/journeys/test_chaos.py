@@ -1,0 +1,22 @@
+"""A few hundred small stores in which everything goes wrong; `make chaos` plays ten thousand larger ones."""
+
+import pytest
+
+from agent.chaos.many import play_seed
+from tests.thoroughness import sample
+
+TOGETHER = 10
+"""Worlds in one test."""
+
+BATCHES = sample(range(100), 20)
+"""Everyday two hundred worlds, in CI a thousand."""
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_no_promise_is_broken(batch: int) -> None:
+    broken = {
+        seed: [str(violation) for violation in verdict.violations]
+        for seed in range(batch * TOGETHER, (batch + 1) * TOGETHER)
+        if (verdict := play_seed(seed, sales=6)).violations
+    }
+    assert broken == {}
