@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.errors import FAILED
-from agent.cli.output import OutputOption
+from agent.cli.output import OutputOption, print_data
 from drivers.zvt.charset import DEFAULT, Charset
 from drivers.zvt.errors import DecodeError, ZvtError
 
@@ -80,6 +80,31 @@ def encode(
             _print(text)
     if failed:
         raise typer.Exit(FAILED)
+
+
+@app.command("conformance")
+def conformance(
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table of docs/zvt.md.")] = False,
+    output: OutputOption = None,
+) -> None:
+    """What the ZVT door makes of each command of the standard, and the test that proves it."""
+    from agent.pos.register.conformance import TESTS, report, table
+
+    if markdown:
+        _print(table().rstrip())
+        return
+    rows = [
+        {
+            "command": f"{line.command:04X}",
+            "name": line.name,
+            "from": "register" if line.from_register else "terminal",
+            "support": line.proof.support.value,
+            "note": line.proof.note,
+            "test": f"{TESTS}/{line.proof.test}",
+        }
+        for line in report()
+    ]
+    print_data(rows, output, empty="")
 
 
 def _print(line: str) -> None:

@@ -121,3 +121,13 @@ def test_what_makes_no_message_is_told_with_its_line(line: str) -> None:
     assert code == 1
     assert back == ["060F00"]
     assert stderr.startswith("line 2: ")
+
+
+def test_the_conformance_of_the_door_with_its_proofs() -> None:
+    listed = json.loads(CliRunner().invoke(make(), ["zvt", "conformance", "-o", "json"]).stdout)
+    payment = next(row for row in listed if row["command"] == "0601")
+    assert (payment["from"], payment["support"]) == ("register", "done")
+    assert payment["test"].endswith("test_payments.py::test_the_registers_word_decides")
+    page = CliRunner().invoke(make(), ["zvt", "conformance", "--markdown"]).stdout
+    assert page.startswith("| command |")
+    assert "Never sent: " in page

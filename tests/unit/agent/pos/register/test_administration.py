@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.pos.register.conformance import PROOFS, report
 from agent.pos.register.profiles import PROFILES
 from agent.secret import Secret
 from drivers.zvt.charset import Charset
 from drivers.zvt.commands.reports import Completion
-from drivers.zvt.message import Message
 from drivers.zvt.receipts import read_print
 from tests.register_shop import PROGRESS, RegisterShop
 
@@ -280,5 +280,11 @@ async def test_what_is_answered_at_once(tmp_path: Path, command: str, answer: st
         assert (await shop.register().run(command)).answer == answer
 
 
-def test_a_message_is_only_a_message() -> None:
-    assert Message(0x0601).tlv == ()
+async def test_everything_else_is_refused(tmp_path: Path) -> None:
+    refused = [line.command for line in report() if line.from_register and line.command not in PROOFS]
+    assert len(refused) > 30
+    async with RegisterShop(tmp_path).open() as shop:
+        register = shop.register()
+        for command in refused:
+            heard = await register.run(command.to_bytes(2, "big") + b"\x01\x00")
+            assert heard.answer == "84 83", f"{command:04X}"

@@ -3,8 +3,11 @@
 import asyncio
 from pathlib import Path
 
+from agent.pos.register import job
+from agent.pos.register.conformance import Support, report
 from agent.pos.register.job import STATUS_OF, TURN_S
 from drivers.contract import Progress
+from drivers.zvt.commands import table
 from drivers.zvt.statuses import INTERMEDIATE
 from tests.register_shop import RegisterShop
 
@@ -39,3 +42,12 @@ async def test_a_register_that_hung_up_while_it_waited_starts_nothing(tmp_path: 
         await shop.settled()
         assert all(session.state.ended for session in shop.sessions())
         assert await shop.captured() == 0
+
+
+def test_what_is_never_said_is_not_in_the_code() -> None:
+    never = {line.command for line in report() if line.proof.support is Support.NEVER_SENT}
+    said = {table.STATUS_INFORMATION, table.INTERMEDIATE_STATUS, table.COMPLETION, table.ABORT, 0x0401}
+    assert not never & (said | {table.PRINT_LINE, table.PRINT_BLOCK})
+    folder = Path(job.__file__).parent
+    code = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    assert not [command for command in never if f"0x{command:04X}" in code]
