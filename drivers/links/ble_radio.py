@@ -9,6 +9,7 @@ from drivers.links.address import BleAddress
 from drivers.links.base import Cause, LinkNotOpenedError
 from drivers.links.ble_bus import BluezBus, Device, Known
 from drivers.links.ble_scanner import BleScanner, Sighting
+from drivers.links.ble_trouble import TROUBLE, not_opened
 
 FIND_S = 8.0
 """A device that wants to be found advertises at least once a second, mostly ten times."""
@@ -52,8 +53,6 @@ class Radio:
 
         Errors: `LinkNotOpenedError`.
         """
-        from drivers.links.ble_trouble import TROUBLE, not_opened
-
         try:
             await self.bus.acquire()
             try:
@@ -66,8 +65,6 @@ class Radio:
 
     async def known(self) -> Known:
         """What BlueZ knows at this moment, without a scan. Errors: `LinkNotOpenedError`."""
-        from drivers.links.ble_trouble import TROUBLE, not_opened
-
         try:
             await self.bus.acquire()
             try:
