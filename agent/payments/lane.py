@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from datetime import timedelta
 
 from agent.payments.course import Course
 from agent.payments.errors import JournalError
 from agent.payments.journal import Journal, Now
 from agent.payments.model import EventKind, ReaderState, ReaderStatus, Session, State, outcome_facts
+from agent.payments.patience import Patience, Wait
 from agent.payments.policy import LanePolicy
 from agent.payments.report import SilentReport
 from drivers.contract import (
@@ -66,8 +66,7 @@ class Lane:
         self._early: list[Session] = []  # offered before the lane ran
         self._mine: set[SessionId] = set()
         self._wanted = asyncio.Event()
-        self._waits: set[asyncio.Timeout] = set()
-        self._looked = False
+        self._patience = Patience()
         self._freed = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._current: SessionId | None = None
@@ -187,27 +186,16 @@ class Lane:
         """Something went wrong with the reader: it must be reached anew before it serves again."""
         self._reached = False
 
-    @asynccontextmanager
-    async def patience(self, seconds: float) -> AsyncIterator[None]:
+    def patience(self, seconds: float) -> Wait:
         """At most so many seconds for what is inside; `look` ends it at once. Never raises for its end."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0 if self._looked else seconds) as wait:
-                self._looked = False
-                self._waits.add(wait)
-                try:
-                    yield
-                finally:
-                    self._waits.discard(wait)
+        return self._patience.at_most(seconds)
 
     def look(self) -> None:
         """Something about the device has changed, such as its cable: look at it now and not in its turn.
 
         What is under way with it is left alone; the next wait after it is none.
         """
-        self._looked = not self._waits
-        for wait in self._waits:
-            if not wait.expired():
-                wait.reschedule(asyncio.get_running_loop().time())
+        self._patience.look()
 
     def let_go(self) -> None:
         """A session that was being opened is there, or will not be."""
@@ -299,9 +287,8 @@ class Lane:
         """The session whose turn it is; None: meanwhile the reader was found to be gone."""
         driver = self._driver
         while isinstance(driver, Attended):
-            turn = await self._turn(driver.check_every_s)
-            if turn is not None:
-                return turn
+            async with self.patience(driver.check_every_s):
+                return await self._queue.get()
             try:
                 await driver.check()
             except DriverError as error:
@@ -310,13 +297,6 @@ class Lane:
                 self.lost()
                 return None
         return await self._queue.get()
-
-    async def _turn(self, seconds: float) -> SessionId | None:
-        """The session whose turn it is; None after so many seconds, or when the reader is to be looked at."""
-        served: list[SessionId] = []
-        async with self.patience(seconds):
-            served.append(await self._queue.get())
-        return served[0] if served else None
 
     async def _keep_reaching(self) -> None:
         """Try to reach the reader until it answers or a session wants it now."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agent.payments.model import (
     EventKind,
+    LinkState,
     Order,
     PendingSettlement,
     PosKey,
@@ -24,6 +25,7 @@ from drivers.contract import (
     Capture,
     Card,
     Kind,
+    LinkHealth,
     Money,
     Outcome,
     ReaderName,
@@ -158,3 +160,17 @@ def test_an_outcome_keeps_all_that_was_said() -> None:
 def test_every_field_of_a_session_is_compared() -> None:
     assert all(field.compare for field in fields(Session))
     assert session() != session(updated_at=MORNING + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("health", "word"),
+    [
+        (LinkHealth(up=True, for_s=1), LinkState.UP),
+        (LinkHealth(up=False, for_s=1), LinkState.IDLE),
+        (LinkHealth(up=False, for_s=1, cause="pulled"), LinkState.DOWN),
+        (LinkHealth(up=True, for_s=1, flapping=True), LinkState.FLAPPING),
+        (LinkHealth(up=False, for_s=1, cause="pulled", flapping=True), LinkState.FLAPPING),
+    ],
+)
+def test_one_word_for_a_link(health: LinkHealth, word: LinkState) -> None:
+    assert LinkState.of(health) is word
