@@ -157,7 +157,7 @@ async def set_terminal_id(job: Job) -> None:
         raise EndedError(results.PROTOCOL_ERROR, "which terminal id?")
     if job.till.fixed_terminal_id:
         raise EndedError(results.UNKNOWN_COMMAND, "the terminal id is set in gateway.yaml")
-    if job.till.memory.of_batch():
+    if job.till.memory.first_of_batch() is not None:
         raise EndedError(0xF0, "end of day first")
     job.till.memory.facts.terminal_id = value.hex().upper()
     await job.till.memory.save()

@@ -123,7 +123,7 @@ class Memory:
                 self._saved[name] = text
                 setattr(self.facts, name, json.loads(text))
         self.entries: list[Entry] = [_entry(number, body) for number, body in file.live(till)]
-        """Those of this batch, and older ones that are unsettled or still hold money; oldest first."""
+        """Those that are unsettled or still hold money, oldest first; the others are on the disk."""
 
     # -- writing --------------------------------------------------------------------------------------
 
@@ -154,16 +154,35 @@ class Memory:
         facts = {name: json.dumps(value) for name, value in asdict(self.facts).items()}
         changed = {name: text for name, text in facts.items() if self._saved.get(name) != text}
         rows: list[Row] = [(FACT, (self._till, name, text)) for name, text in changed.items()]
-        rows += [(ENTRY, self._row(entry)) for entry in entries]
+        # what ends a hold takes it out of the open ones
+        ended = [each for each in self.entries if any(entry.original == each.id for entry in entries)]
+        every = {entry.id: entry for entry in (*ended, *entries)}
+        live = {number: self._is_live(entry, entries) for number, entry in every.items()}
+        rows += [(ENTRY, self._row(entry, live=live[entry.id])) for entry in every.values()]
         await self._file.write(rows)
         self._saved.update(changed)
+        self.entries = [entry for entry in self.entries if live.get(entry.id, True)]
 
-    def _row(self, entry: Entry) -> tuple[object, ...]:
-        live = entry.unsettled or entry.batch == self.facts.batch or self._holds(entry)
+    def _is_live(self, entry: Entry, saved: Iterable[Entry]) -> bool:
+        """Whether anything may still be done with it by itself, or by a booking."""
+        ended = any(each.original == entry.id and each.stands for each in saved)
+        return entry.unsettled or (not ended and self._holds(entry))
+
+    def _row(self, entry: Entry, *, live: bool) -> tuple[object, ...]:
+        number = None if entry.sequence is None else f"{entry.epoch}:{entry.sequence}"
         return (
-            entry.id, self._till, live, entry.stands, entry.receipt, entry.order_number,
+            entry.id,
+            self._till,
+            live,
+            entry.stands,
+            entry.deed in _TURNOVER,
+            entry.batch,
+            entry.receipt,
+            entry.original,
+            entry.order_number,
+            number,
             json.dumps(asdict(entry)),
-        )  # fmt: skip
+        )
 
     def number(self, entry: Entry, *, receipt: bool = True) -> None:
         """Give a transaction its numbers; durable with the next `save`."""
@@ -178,7 +197,7 @@ class Memory:
         self.facts.receipt = self.facts.receipt - 1 if self.facts.receipt > 1 else RECEIPT_LAST
 
     def restore(self, entry: Entry) -> None:
-        """Look after an entry of an earlier batch again: something is left to be done about it."""
+        """Look after an entry that was settled again: something is left to be done about it."""
         if self.get(entry.id) is None:
             self.entries.insert(0, entry)
 
@@ -188,42 +207,40 @@ class Memory:
         before = facts.closing, facts.closing_lines, facts.closed_at, facts.batch
         facts.closing, facts.closing_lines, facts.closed_at = closing, lines, at
         facts.batch += 1
-        gone = [entry for entry in self.entries if not (entry.unsettled or self._holds(entry))]
         try:
-            await self.save(*gone)
+            await self.save()
         except Exception:
             facts.closing, facts.closing_lines, facts.closed_at, facts.batch = before
             raise
-        self.entries = [entry for entry in self.entries if entry not in gone]
 
     # -- looking --------------------------------------------------------------------------------------
 
     def last_stands(self) -> Entry | None:
         """The last transaction that stands and has a receipt: what 06 20 repeats."""
-        return self._last(lambda entry: entry.stands and entry.receipt is not None) or self._found(
-            self._file.last(self._till)
+        return self._newest(
+            lambda entry: entry.stands and entry.receipt is not None, self._file.last(self._till)
         )
 
     def by_receipt(self, receipt: int) -> Entry | None:
         """The last standing transaction with this receipt number."""
-        return self._last(lambda entry: entry.stands and entry.receipt == receipt) or self._found(
-            self._file.by_receipt(self._till, receipt)
-        )
+        stored = self._file.by_receipt(self._till, receipt)
+        return self._newest(lambda entry: entry.stands and entry.receipt == receipt, stored)
 
     def by_order(self, order_number: str) -> Entry | None:
         """The last standing payment of this order number."""
-        return self._last(lambda entry: entry.stands and entry.order_number == order_number) or self._found(
-            self._file.by_order(self._till, order_number)
-        )
+        stored = self._file.by_order(self._till, order_number)
+        return self._newest(lambda entry: entry.stands and entry.order_number == order_number, stored)
 
     def by_sequence(self, sequence: int) -> Entry | None:
         """The transaction that was begun by the message with this number since the registration."""
         epoch = self.facts.epoch
-        return self._last(lambda entry: entry.sequence == sequence and entry.epoch == epoch)
+        stored = self._file.by_sequence(self._till, f"{epoch}:{sequence}")
+        return self._newest(lambda entry: (entry.sequence, entry.epoch) == (sequence, epoch), stored)
 
     def follower(self, entry: Entry) -> Entry | None:
         """What undid, booked or released this transaction."""
-        return self._last(lambda each: each.original == entry.id and each.stands)
+        stored = self._file.follower(entry.id)
+        return self._newest(lambda each: each.original == entry.id and each.stands, stored)
 
     def get(self, number: int | None) -> Entry | None:
         """The entry with this id, of those in memory."""
@@ -239,13 +256,23 @@ class Memory:
 
     def of_batch(self) -> list[Entry]:
         """The standing transactions since the last end of day that move money, oldest first."""
-        batch = self.facts.batch
-        return [
-            each for each in self.entries if each.stands and each.batch == batch and each.deed in _TURNOVER
-        ]
+        return [_entry(*row) for row in self._file.of_batch(self._till, self.facts.batch)]
+
+    def first_of_batch(self) -> Entry | None:
+        """The first of them."""
+        return self._found(self._file.of_batch(self._till, self.facts.batch, 1))
 
     def _holds(self, entry: Entry) -> bool:
         return entry.deed is Deed.HOLD and entry.stands and self.follower(entry) is None
+
+    def _newest(self, wanted: Callable[[Entry], bool], stored: Iterable[tuple[int, str]]) -> Entry | None:
+        """The newest that fits, as it is in memory or else as it was stored."""
+        found, here = self._found(stored), self._last(wanted)
+        if here is None or (found is not None and found.id > here.id):
+            known = None if found is None else self.get(found.id)
+            # what is in memory is newer than the disk: it may have ceased to fit
+            return found if known is None else (known if wanted(known) else here)
+        return here
 
     def _last(self, wanted: Callable[[Entry], bool]) -> Entry | None:
         return next((entry for entry in reversed(self.entries) if wanted(entry)), None)

@@ -20,18 +20,23 @@ _SCHEMA = """
 CREATE TABLE fact (till TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (till, name))
     STRICT, WITHOUT ROWID;
 CREATE TABLE entry (id INTEGER PRIMARY KEY, till TEXT NOT NULL, live INTEGER NOT NULL,
-    stands INTEGER NOT NULL, receipt INTEGER, order_number TEXT, body TEXT NOT NULL) STRICT;
+    stands INTEGER NOT NULL, moves INTEGER NOT NULL, batch INTEGER NOT NULL, receipt INTEGER,
+    original INTEGER, order_number TEXT, sequence TEXT, body TEXT NOT NULL) STRICT;
 CREATE INDEX entry_live ON entry (till, id) WHERE live = 1;
-CREATE INDEX entry_receipt ON entry (till, receipt, id) WHERE receipt IS NOT NULL AND stands = 1;
-CREATE INDEX entry_order ON entry (till, order_number, id) WHERE order_number IS NOT NULL AND stands = 1;
-CREATE INDEX entry_last ON entry (till, id) WHERE receipt IS NOT NULL AND stands = 1;
+CREATE INDEX entry_receipt ON entry (till, receipt, id) WHERE stands = 1 AND receipt IS NOT NULL;
+CREATE INDEX entry_order ON entry (till, order_number, id) WHERE stands = 1 AND order_number IS NOT NULL;
+CREATE INDEX entry_last ON entry (till, id) WHERE stands = 1 AND receipt IS NOT NULL;
+CREATE INDEX entry_batch ON entry (till, batch, id) WHERE stands = 1 AND moves = 1;
+CREATE INDEX entry_original ON entry (original) WHERE stands = 1 AND original IS NOT NULL;
+CREATE INDEX entry_sequence ON entry (till, sequence) WHERE sequence IS NOT NULL;
 """
 
 FACT = "REPLACE INTO fact (till, name, value) VALUES (?, ?, ?)"
 ENTRY = (
-    "REPLACE INTO entry (id, till, live, stands, receipt, order_number, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "REPLACE INTO entry (id, till, live, stands, moves, batch, receipt, original, order_number, sequence,"
+    " body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_STANDING = "SELECT id, body FROM entry WHERE till = ? AND stands = 1 AND receipt IS NOT NULL"
+_STANDING = "SELECT id, body FROM entry WHERE till = ? AND stands = 1"
 
 Row = tuple[str, Sequence[object]]
 """A statement and its values."""
@@ -129,12 +134,12 @@ class MemoryFile:
         return self._read("SELECT name, value FROM fact WHERE till = ?", till)
 
     def live(self, till: str) -> list[tuple[int, str]]:
-        """Entries that are of the batch, unsettled or hold money, oldest first."""
+        """Entries that are unsettled or hold money, oldest first."""
         return self._read("SELECT id, body FROM entry WHERE till = ? AND live = 1 ORDER BY id", till)
 
     def last(self, till: str) -> list[tuple[int, str]]:
         """The last standing entry with a receipt."""
-        return self._read(f"{_STANDING} ORDER BY id DESC LIMIT 1", till)
+        return self._read(f"{_STANDING} AND receipt IS NOT NULL ORDER BY id DESC LIMIT 1", till)
 
     def by_receipt(self, till: str, receipt: int) -> list[tuple[int, str]]:
         """The last standing entry with this receipt number."""
@@ -143,6 +148,20 @@ class MemoryFile:
     def by_order(self, till: str, order_number: str) -> list[tuple[int, str]]:
         """The last standing entry with this order number."""
         return self._read(f"{_STANDING} AND order_number = ? ORDER BY id DESC LIMIT 1", till, order_number)
+
+    def by_sequence(self, till: str, sequence: str) -> list[tuple[int, str]]:
+        """The entry that was begun by the message with this number."""
+        sql = "SELECT id, body FROM entry WHERE till = ? AND sequence = ? ORDER BY id DESC LIMIT 1"
+        return self._read(sql, till, sequence)
+
+    def follower(self, original: int) -> list[tuple[int, str]]:
+        """The last standing entry that undoes, books or releases this one."""
+        sql = "SELECT id, body FROM entry WHERE original = ? AND stands = 1 ORDER BY id DESC LIMIT 1"
+        return self._read(sql, original)
+
+    def of_batch(self, till: str, batch: int, limit: int = -1) -> list[tuple[int, str]]:
+        """Standing entries of a batch that move money, oldest first; -1: all."""
+        return self._read(f"{_STANDING} AND moves = 1 AND batch = ? ORDER BY id LIMIT ?", till, batch, limit)
 
     def _read(self, sql: str, *values: object) -> list[Any]:
         try:

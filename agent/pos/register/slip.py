@@ -29,6 +29,7 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "card": ("Karte", "Card"),
         "tip": ("Trinkgeld", "Tip"),
         "done": ("Zahlung erfolgt", "Approved"),
+        "carried out": ("Vorgang ausgeführt", "Carried out"),
         "failed": ("Vorgang abgebrochen", "Not carried out"),
         "signature": ("Unterschrift:", "Signature:"),
         "closing": ("Kassenschnitt", "End of day"),
@@ -103,7 +104,7 @@ def transaction(
     lines += [
         Line(f"{label} {session.receipt[name]}") for name, label in _EMV_FIELDS if session.receipt.get(name)
     ]
-    lines += [Line(""), Line(word("done", language), CENTRED)]
+    lines += [Line(""), Line(word("done" if deed == "payment" else "carried out", language), CENTRED)]
     if sign and kind is ReceiptKind.MERCHANT:
         lines += [Line(""), Line(word("signature", language)), Line(""), Line("_" * 24)]
     return lines

@@ -157,7 +157,7 @@ class TillTerminal:
         after_h = self._options.closing_after_h
         if after_h is None:
             return results.OK
-        first = next(iter(self.memory.of_batch()), None)
+        first = self.memory.first_of_batch()
         if first is None:
             return results.OK
         age = self.local() - datetime.fromisoformat(first.at)

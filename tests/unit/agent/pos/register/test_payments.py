@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from agent.payments.model import Order, PosKey, State, TillName
-from agent.pos.register.memory import Fate
 from agent.pos.register.profiles import PROFILES
 from drivers.contract import Kind, Money
 from drivers.zvt.message import Message
@@ -67,7 +66,7 @@ async def test_a_declined_card_is_told_twice_and_moves_nothing(tmp_path: Path, n
         assert (heard.status.result, heard.end) == (int(code, 16), f"06 1E {code}")
         assert heard.status.receipt is None
         assert heard.status.additional
-        assert shop.terminal.memory.entries[-1].fate is Fate.VOID
+        assert (shop.terminal.memory.entries, shop.terminal.memory.last_stands()) == ([], None)
 
 
 async def test_a_customer_who_presses_stop(tmp_path: Path) -> None:

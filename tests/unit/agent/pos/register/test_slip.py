@@ -54,7 +54,7 @@ def test_what_is_not_known_is_left_out_and_customers_sign_nothing() -> None:
         )
     )
     assert lines[:2] == ["* Customer copy *", "Reversal"]
-    assert lines[-1] == "Approved"
+    assert lines[-1] == "Carried out"
     assert not any(word in " ".join(lines) for word in ("Card", "Authorisation", "Signature"))
 
 
