@@ -1,4 +1,4 @@
-"""The deep tests' bench, and their tables at the end of the run."""
+"""The deep tests' bench, what is left out for want of time, and the tables at the end of the run."""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,8 +9,21 @@ import pytest
 from tests.deep.bench import Bench
 from tests.deep.needs import missing
 from tests.deep.rootfs import cache
+from tests.deep.timing import left_s
 
 BENCH = pytest.StashKey[Bench]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of these tests."""
+    config.addinivalue_line("markers", "takes(seconds): how long a deep test takes on two idle cores")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what no time is left for."""
+    marker = item.get_closest_marker("takes")
+    if marker is not None and marker.args[0] > left_s():
+        pytest.skip(f"takes about {marker.args[0]} s, and {max(0.0, left_s()):.0f} s of the budget are left")
 
 
 @pytest.fixture(scope="session")

@@ -222,8 +222,10 @@ class OnAir:
         self.model.disconnected()
 
     def _subscribed(self, _: Connection, characteristic: Any, notify: bool, __: bool) -> None:
-        uuid = next(uuid for uuid, each in self._characteristics.items() if each is characteristic)
-        self.model.subscribed(uuid, on=notify)
+        # BlueZ subscribes to others as well, such as "service changed"
+        for uuid, each in self._characteristics.items():
+            if each is characteristic:
+                self.model.subscribed(uuid, on=notify)
 
     def _written(self, uuid: str, value: bytes) -> None:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import logging
 import os
 import random
 import subprocess
@@ -23,7 +24,12 @@ READER = "till-1"
 AWAY_S = 2.0
 """How long what broke stays broken."""
 
-MOMENTS = ("idle", "waiting_for_card", "authorizing")
+_log = logging.getLogger(__name__)
+
+IDLE = "idle"
+MOMENTS = (IDLE, "waiting_for_card", "authorizing")
+"""When it breaks: before a sale, which then begins as soon as it is mended, or at a word of one under way."""
+
 CUSTOMER = {"comes_after_s": 1.0, "pin_after_s": 0.3, "leaves_card_s": 0.1}
 
 
@@ -145,22 +151,24 @@ class Trial:
         return session
 
     async def cycle(self, cause: str) -> dict[str, Any]:
-        """Break something in a sale, or while nobody pays; how long it took to be back, and what it cost."""
+        """Break something in or before a sale; how long it took until the terminal answered."""
         shop = self._shop
         moment = self._chance.choice(MOMENTS)
-        state = "-"
-        async with asyncio.TaskGroup() as group:
-            sale = None
-            if moment != "idle":
+        _log.info("next: %s, while %s", cause, moment)
+        breaks = self._breaks[cause]
+        if moment == IDLE:
+            mended = await breaks()
+            back, state = await within(90, self._sold_again(), shop)
+        else:
+            async with asyncio.TaskGroup() as group:
                 sale = group.create_task(self.sale(), name="sale")
                 await within(60, shop.progress(READER, moment), shop)
-            broken = group.create_task(self._breaks[cause](), name=cause)
-            await within(60, shop.unlinked(READER), shop)
-            mended = await broken
-            back = await within(90, shop.linked(READER), shop)
-            if sale is not None:
+                broken = group.create_task(breaks(), name=cause)
+                await within(60, shop.unlinked(READER), shop)
+                mended = await broken
+                back = await within(90, shop.linked(READER), shop)
                 state = (await within(120, sale, shop))["state"]
-            await within(60, shop.ready(READER), shop)
+        await within(60, shop.ready(READER), shop)
         gc.collect()
         return {
             "cause": cause,
@@ -171,6 +179,18 @@ class Trial:
             "descriptors": _descriptors(),
             "resident_kib": _resident_kib(),
         }
+
+    async def _sold_again(self) -> tuple[float, str]:
+        """Sell as a cashier does: again, if nobody was reached; when the terminal asked for a card."""
+        while True:
+            async with asyncio.TaskGroup() as group:
+                sale = group.create_task(self.sale(), name="sale")
+                asked = group.create_task(self._shop.progress(READER, "waiting_for_card"), name="prompt")
+                await asyncio.wait({sale, asked}, return_when=asyncio.FIRST_COMPLETED)
+                state = (await sale)["state"]
+                if asked.done():
+                    return await asked, state
+                asked.cancel()
 
     # -- what breaks; each returns when it works again ---------------------------------------------------
 
