@@ -16,7 +16,7 @@ export COVERAGE_FILE := $(CURDIR)/.coverage
 gate = @printf '== %s\n' '$(1)'; $(2) || { printf '*** gate "%s" failed: %s\n' '$(1)' '$(2)' >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint style format types contracts dependencies twins unit mutants fuzz bench \
+.PHONY: help install demo test lint style format types contracts dependencies twins unit mutants fuzz deep-test bench \
 	constraints clean distclean
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo 'make lint         the gates that run no tests'
 	@echo 'make mutants      deliberate bugs, one at a time: each must be seen by a test'
 	@echo 'make fuzz         search for bytes that break the ZVT decoders and dialogues'
+	@echo 'make deep-test    a real kernel, systemd and bluetoothd, real power cuts: tests/deep/README.md'
 	@echo 'make bench        measure against a hand-written script on the official SDK'
 	@echo 'make install      only what running needs, into $(VENV)'
 	@echo 'make constraints  install the newest versions allowed and write constraints.txt'
@@ -89,6 +90,10 @@ mutants: $(DEV)
 
 fuzz: $(DEV)
 	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+# Exit code 77 of the module: it cannot run here, and says why.
+deep-test: $(DEV)
+	$(BIN)/python -m tests.deep $(DEEP)
 
 bench: $(DEV)
 	$(BIN)/python -m bench $(BENCH)
