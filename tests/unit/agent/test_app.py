@@ -16,11 +16,21 @@ from agent.payments.model import SessionQuery, State
 from agent.payments.policy import LanePolicy
 from agent.payments.sweeper import Swept
 from agent.pos.listening import ListenError
+from agent.pos.register.memory_file import MemoryFileError
 from agent.pos.tokens import TokenIssueError
-from agent.settings import DoorsSettings, PaymentsSettings, SecretError, Settings, load
+from agent.settings import (
+    DoorsSettings,
+    PaymentsSettings,
+    SecretError,
+    Settings,
+    ZvtDoorSettings,
+    load,
+)
 from agent.supervision import Notifier
+from drivers.links.schemes import connect
 from drivers.simulators.stripe_api.core import StripeSimulator
 from drivers.simulators.virtual_time import ScaledTimeLoop
+from tests.register_shop import HungUpError, Register
 from tests.shop import EPOCH_S, Shop, furnish, in_a_shop
 
 pytestmark = pytest.mark.real_time
@@ -254,3 +264,40 @@ def test_stripe_s_bluetooth_readers_at_our_location_are_seen_and_not_sold_on() -
         assert listed["app_readers"][0]["product"] == "Stripe Reader M2"
 
     in_a_shop(play)
+
+
+# -- registers that speak ZVT ---------------------------------------------------------------------------
+
+
+def registers(folder: Path) -> Settings:
+    door = ZvtDoorSettings(listen="tcp://127.0.0.1:0", till="kasse-1", reader="till-1")
+    return settings_in(folder, stripe=None, doors=DoorsSettings(http=None, zvt=(door,)))
+
+
+def test_registers_are_served_until_the_stop() -> None:
+    async def play(folder: Path) -> None:
+        gateway = make_gateway(registers(folder))
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(gateway.run(stop), name="gateway")
+            await gateway.ready.wait()
+            assert gateway.registers is not None
+            register = Register(await connect(f"tcp://127.0.0.1:{gateway.registers.port('kasse-1')}"))
+            assert (await register.run("05 01 00")).end == "06 0F"
+            assert (await register.pay(1000)).end == "06 1E A3", "its reader is not declared"
+            stop.set()
+        with pytest.raises(HungUpError):
+            await register.receive()
+
+    in_a_folder(play)
+
+
+def test_registers_whose_memory_cannot_be_opened_end_the_start() -> None:
+    async def play(folder: Path) -> None:
+        settings = registers(folder)
+        settings.registers_path.mkdir()
+        with pytest.raises(MemoryFileError):
+            make_gateway(settings)
+        Journal(settings.journal.path, now=World().now, inline=True).close()
+
+    in_a_folder(play)

@@ -235,3 +235,14 @@ def test_a_pipe_does_not_make_us_wait(tmp_path: Path) -> None:
 def test_a_reference_names_its_place() -> None:
     assert str(SecretReference(credential="key")) == "credential key"
     assert str(SecretReference(file=Path("/k"))) == "file /k"
+
+
+def test_the_file_of_a_secret_that_a_library_reads_itself(tmp_path: Path) -> None:
+    path = secret_file(tmp_path, b"a key", 0o600)
+    assert settings.locate(SecretReference(file=path)) == path
+    given = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert settings.locate(SecretReference(credential=path.name), given) == path
+    with pytest.raises(SecretError):
+        settings.locate(SecretReference(credential="missing"), given)
+    with pytest.raises(SecretError):
+        settings.locate(SecretReference(file=tmp_path / "missing"))
