@@ -339,6 +339,8 @@ class Gateway:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; raises, in a group, what a bug raised, or `ListenError` for a door."""
+        registers = [door.listen for door in self._settings.doors.zvt]
+        hotplug = HotPlug(self.desk.lanes.by_name.values, registers)
         try:
             if self.reconciler is not None:
                 self.reconciler.restore()
@@ -349,7 +351,7 @@ class Gateway:
                     group.create_task(self._fitting.run(), name="readers"),
                     group.create_task(self.sweeper.run(), name="sweeper"),
                     group.create_task(self._heartbeat.run(), name="heartbeat"),
-                    group.create_task(HotPlug(self.desk.lanes.by_name.values).run(), name="hot-plug"),
+                    group.create_task(hotplug.run(), name="hot-plug"),
                     group.create_task(FileWatch(self._source, self.look).run(), name="fleet files"),
                 ]
                 if self.reconciler is not None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("kind", "where", "device", "speaks", "reader", "signal")
 NO_LOCATION = "LOCATION"
+DOOR = "a register calls there, see `doors.zvt` in gateway.yaml"
 
 SerialOption = Annotated[bool, typer.Option("--serial", help="Look at the serial ports.")]
 BleOption = Annotated[bool, typer.Option("--ble", help="Listen for Bluetooth devices, some seconds long.")]
@@ -132,11 +133,12 @@ async def _declared(settings: Settings) -> Ours:
             f"the fleet files cannot be read, so what is in use is not known: {error}", fix="`tillgate check`"
         ) from error
     used = by_link(each for each in readers.values() if each.location == settings.location)
+    doors = {door.listen: f"register {door.till}" for door in settings.doors.zvt}
     return Ours(
         settings.location,
         frozenset(readers),
-        used,
-        _left_alone(settings, used.values()),
+        {**used, **doors},
+        {**_left_alone(settings, used.values()), **dict.fromkeys(doors.values(), DOOR)},
         await _registered(settings),
     )
 

@@ -38,9 +38,12 @@ Node = tuple[int, ...]
 class HotPlug:
     """Makes lanes look when the node of their port comes, goes, or may be opened at last."""
 
-    def __init__(self, lanes: Callable[[], Iterable[Lookable]], by_id: Path = BY_ID) -> None:
-        """`lanes` gives the readers in service."""
+    def __init__(
+        self, lanes: Callable[[], Iterable[Lookable]], doors: Iterable[str] = (), by_id: Path = BY_ID
+    ) -> None:
+        """`lanes` gives the readers in service; `doors` are the addresses where registers call."""
         self._lanes = lanes
+        self._doors = frozenset(filter(None, map(_port, doors)))
         self._by_id = by_id
         self._nodes: dict[Path, Node] = {}
         self._told: set[Path] = set()
@@ -76,20 +79,28 @@ class HotPlug:
     def _ports(self) -> dict[Path, list[Lookable]]:
         ports: dict[Path, list[Lookable]] = {}
         for lane in self._lanes():
-            with suppress(AddressError):
-                address = parse_address(lane.config.options.get("link", ""), default_port=1)
-                if isinstance(address, SerialAddress):
-                    ports.setdefault(Path(address.path), []).append(lane)
+            path = _port(lane.config.options.get("link", ""))
+            if path is not None:
+                ports.setdefault(path, []).append(lane)
         return ports
 
     def _tell_strangers(self, ports: Mapping[Path, object]) -> None:
         """Say once of each device that no reader uses that it is there; again when it came again."""
-        used = {path.resolve() for path in ports}
+        used = {path.resolve() for path in (*ports, *self._doors)}
         there = set(self._by_id.iterdir()) if self._by_id.is_dir() else set()
         strangers = {path for path in there if not path.name.startswith(".") and path.resolve() not in used}
         for path in sorted(strangers - self._told):
             log.info("%s is plugged in and no reader uses it; `tillgate readers discover` tells more", path)
         self._told = strangers
+
+
+def _port(link: str) -> Path | None:
+    """The serial port that an address names."""
+    try:
+        address = parse_address(link, default_port=1)
+    except AddressError:
+        return None
+    return Path(address.path) if isinstance(address, SerialAddress) else None
 
 
 def _node(path: Path) -> Node:

@@ -115,7 +115,7 @@ async def store(kind: str, folder: Path) -> AsyncIterator[Store]:
             tasks = [
                 group.create_task(cable.run(), name="cable"),
                 group.create_task(lane.run(), name="lane"),
-                group.create_task(HotPlug(lambda: [lane], by_id).run(), name="hot-plug"),
+                group.create_task(HotPlug(lambda: [lane], by_id=by_id).run(), name="hot-plug"),
             ]
             made = Store(journal, lane, cable)
             await made.ready()

@@ -167,6 +167,15 @@ def test_a_reader_with_a_sale_is_left_alone(
     assert searches.calls["serial"][1] == left_alone
 
 
+def test_where_registers_call_nobody_is_asked(searches: Searches, gateway: Path) -> None:
+    with gateway.open("a") as settings:
+        settings.write("doors: {zvt: [{listen: 'serial:///dev/ttyUSB5', till: front, reader: till-1}]}\n")
+    assert run("--serial") == 0
+    used, left_alone, _ = searches.calls["serial"]
+    assert used["serial:///dev/ttyUSB5"] == "register front"
+    assert "a register calls there" in left_alone["register front"]
+
+
 def test_the_daemon_tells_where_stripe_s_bluetooth_readers_belong(
     searches: Searches, gateway: Path, daemon: FakeDaemon
 ) -> None:

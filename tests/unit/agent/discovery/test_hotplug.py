@@ -39,7 +39,7 @@ def by_id(tmp_path: Path) -> Path:
 async def test_only_the_reader_whose_port_changed_is_looked_at(by_id: Path) -> None:
     mine, other = lane(f"serial://{by_id}/usb-1?baudrate=19200"), lane(f"serial://{by_id}/usb-2", "till-2")
     lanes = {"till-1": mine, "till-2": other, "till-3": lane("tcp://192.0.2.1"), "till-4": lane("")}
-    watch = HotPlug(lanes.values, by_id)
+    watch = HotPlug(lanes.values, by_id=by_id)
     port = PtyListener(by_id / "usb-1")
     watch.look()
     assert mine.looks == 0, "what is found at the start is tried by itself"
@@ -71,7 +71,10 @@ async def test_a_device_that_no_reader_uses_is_told_once(
     await used.open()
     alias = by_id.parent / "alias"
     alias.symlink_to(by_id / "used")
-    watch = HotPlug(lambda: [lane(f"serial://{alias}")], by_id)
+    door = PtyListener(by_id / "door")
+    await door.open()
+    doors = [f"serial://{by_id}/door?baudrate=9600", "tcp://127.0.0.1:1"]
+    watch = HotPlug(lambda: [lane(f"serial://{alias}")], doors, by_id=by_id)
     watch.look()
     assert caplog.messages == []
     await strange.open()
@@ -84,13 +87,14 @@ async def test_a_device_that_no_reader_uses_is_told_once(
     await strange.open()
     watch.look()
     assert caplog.messages == [text] * 2
+    await door.close()
     await used.close()
     await strange.close()
 
 
 async def test_two_readers_on_one_port(by_id: Path) -> None:
     one, two = lane(f"serial://{by_id}/usb-1"), lane(f"serial://{by_id}/usb-1", "till-2")
-    watch = HotPlug(lambda: [one, two], by_id)
+    watch = HotPlug(lambda: [one, two], by_id=by_id)
     watch.look()
     (by_id / "usb-1").touch()
     watch.look()
@@ -102,7 +106,7 @@ async def test_it_is_noticed_as_soon_as_the_kernel_tells(by_id: Path) -> None:
     mine = lane(f"serial://{by_id}/usb-1")
     port = PtyListener(by_id / "usb-1")
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(HotPlug(lambda: [mine], by_id).run(), name="hot-plug")
+        task = group.create_task(HotPlug(lambda: [mine], by_id=by_id).run(), name="hot-plug")
         await asyncio.sleep(0.05)
         for change in (port.open, port.unplug, port.open):
             mine.seen.clear()
@@ -117,7 +121,7 @@ async def test_readers_that_are_declared_later_are_followed_too(by_id: Path) -> 
     """On virtual time the kernel is never heard; the review is what finds them."""
     lanes: dict[str, FakeLane] = {}
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(HotPlug(lanes.values, by_id).run(), name="hot-plug")
+        task = group.create_task(HotPlug(lanes.values, by_id=by_id).run(), name="hot-plug")
         await asyncio.sleep(1)
         mine = lanes["till-1"] = lane(f"serial://{by_id}/usb-1")
         await asyncio.sleep(hotplug.REVIEW_S)
@@ -134,5 +138,5 @@ async def test_without_a_watch_the_daemon_goes_on(
         raise OSError("too many open files")
 
     monkeypatch.setattr(NodeWatch, "__aenter__", refused)
-    await HotPlug(list, by_id).run()
+    await HotPlug(list, by_id=by_id).run()
     assert caplog.messages == ["devices that are plugged in are not noticed at once: too many open files"]
