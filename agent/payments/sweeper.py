@@ -76,7 +76,10 @@ def judge(
         if age < timedelta(seconds=policy.unknown_s):
             return Finding.FINE
         return Finding.QUARREL if entry.verdict is Verdict.PAID else Finding.LEFT_OVER
-    if session.needs_lane or age < timedelta(seconds=policy.young_s):
+    young = timedelta(seconds=policy.young_s)
+    # The entry was read before the session, and may have been indexed long before it: what has just changed
+    # here is looked at the next time. (A change in the future is a clock's fault; nobody waits for it.)
+    if session.needs_lane or age < young or abs(now - session.updated_at) < young:
         return Finding.FINE
     if owner is None:
         # The answer that would have told us of it was lost, and the sale went on without it.
@@ -232,7 +235,12 @@ class Sweeper:
             others = session.id in held or session.driver != lane.config.driver
             if others or session.needs_lane or session.updated_at > old:
                 continue
-            outcome = await lane.driver.inquire(session.request())
+            try:
+                outcome = await lane.driver.inquire(session.request())
+            except DriverError as error:
+                # One that nobody can tell about, such as a sale of another account, must not hide the rest.
+                log.warning("session %s is authorized, and cannot be asked about: %s", session.id, error)
+                continue
             if outcome.verdict in {Verdict.PAID, Verdict.RELEASED, Verdict.CANCELED}:
                 concluded += await self._conclude(session, outcome)
         return concluded

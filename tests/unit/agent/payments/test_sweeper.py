@@ -36,6 +36,8 @@ from tests.unit.agent.payments.sales import MORNING
 POLICY_ = SweepPolicy()
 HOUR = timedelta(hours=1)
 OLD = MORNING - 30 * HOUR
+LATER = MORNING + HOUR
+"""When what ended in the morning is no news any more."""
 
 
 @dataclass
@@ -126,24 +128,24 @@ async def test_what_the_journal_does_not_know_or_never_heard_of(
 ) -> None:
     assert judge(entry(verdict=verdict), None, None, MORNING, POLICY_) is finding
     known = await as_it_ended(books.journal, "failed")
-    assert judge(entry(verdict=verdict), None, known, MORNING, POLICY_) is finding
-    young = entry(verdict=verdict, made_at=MORNING - timedelta(minutes=14))
-    assert judge(young, None, known, MORNING, POLICY_) is Finding.FINE
+    assert judge(entry(verdict=verdict), None, known, LATER, POLICY_) is finding
+    young = entry(verdict=verdict, made_at=LATER - timedelta(minutes=14))
+    assert judge(young, None, known, LATER, POLICY_) is Finding.FINE
 
 
 @pytest.mark.parametrize("state", ["declined", "canceled", "failed", "released"])
 async def test_money_that_an_unpaid_sale_holds_is_let_go(books: Books, state: str) -> None:
     owner = await as_it_ended(books.journal, state)
-    assert judge(entry(), owner, owner, MORNING, POLICY_) is Finding.LEFT_OVER
-    assert judge(entry(verdict=Verdict.PAID), owner, owner, MORNING, POLICY_) is Finding.QUARREL
-    payable = judge(entry(verdict=Verdict.PENDING), owner, owner, MORNING, POLICY_)
+    assert judge(entry(), owner, owner, LATER, POLICY_) is Finding.LEFT_OVER
+    assert judge(entry(verdict=Verdict.PAID), owner, owner, LATER, POLICY_) is Finding.QUARREL
+    payable = judge(entry(verdict=Verdict.PENDING), owner, owner, LATER, POLICY_)
     assert payable is (Finding.FINE if state == "declined" else Finding.LEFT_OVER)
 
 
 async def test_a_declined_sale_that_was_tidied_leaves_nothing(books: Books) -> None:
     declined = await as_it_ended(books.journal, "declined")
     tidied = await books.journal.record(declined.id, EventKind.TIDIED)
-    assert judge(entry(verdict=Verdict.PENDING), tidied, tidied, MORNING, POLICY_) is Finding.LEFT_OVER
+    assert judge(entry(verdict=Verdict.PENDING), tidied, tidied, LATER, POLICY_) is Finding.LEFT_OVER
 
 
 async def test_what_is_under_way_is_fine_whatever_the_books_say(books: Books) -> None:
@@ -160,20 +162,35 @@ async def test_a_paid_sale_must_be_paid_with_the_same_money(books: Books) -> Non
         (Verdict.AUTHORIZED, 1000, Finding.QUARREL),
         (Verdict.PENDING, 1000, Finding.QUARREL),
     ):
-        assert judge(entry(verdict=verdict, amount=amount), paid, paid, MORNING, POLICY_) is finding
+        assert judge(entry(verdict=verdict, amount=amount), paid, paid, LATER, POLICY_) is finding
 
 
 async def test_a_hold_is_kept_until_it_would_expire(books: Books) -> None:
     owner = await held(books.journal)
     for expires_at, finding in (
         (None, Finding.FINE),
-        (MORNING + 7 * HOUR, Finding.FINE),
-        (MORNING + 6 * HOUR, Finding.EXPIRING),
+        (LATER + 7 * HOUR, Finding.FINE),
+        (LATER + 6 * HOUR, Finding.EXPIRING),
         (MORNING - HOUR, Finding.EXPIRING),
     ):
-        assert judge(entry(expires_at=expires_at), owner, owner, MORNING, POLICY_) is finding
+        assert judge(entry(expires_at=expires_at), owner, owner, LATER, POLICY_) is finding
     late = entry(verdict=Verdict.PAID, expires_at=MORNING)
-    assert judge(late, owner, owner, MORNING, POLICY_) is Finding.FINE
+    assert judge(late, owner, owner, LATER, POLICY_) is Finding.FINE
+
+
+async def test_what_has_just_changed_here_is_newer_than_what_was_read_there(books: Books) -> None:
+    """Captured between the look into the books and the look into the journal: no alarm, and no release."""
+    for state in ("paid", "released", "failed"):
+        session = await as_it_ended(books.journal, state)
+        for age, finding in (
+            (timedelta(0), Finding.FINE),
+            (timedelta(minutes=14), Finding.FINE),
+            (timedelta(minutes=15), Finding.QUARREL if state == "paid" else Finding.LEFT_OVER),
+        ):
+            at = session.updated_at + age
+            assert judge(entry(), session, session, at, POLICY_) is finding
+        # it changed at a time that has not come yet: the clock was wrong, then or now
+        assert judge(entry(), session, session, session.updated_at - HOUR, POLICY_) is finding
 
 
 # -- what is done about it ----------------------------------------------------------------------------
@@ -275,6 +292,26 @@ async def test_a_hold_that_is_only_not_indexed_stays(books: Books) -> None:
     await books.sale("authorized", amount_authorized=1000)
     books.driver.inquiries.append(Outcome(Verdict.AUTHORIZED, amount_authorized=1000))
     assert await books.sweeper.sweep() == Swept()
+
+
+async def test_one_hold_that_nobody_can_tell_about_hides_nothing_else(
+    books: Books, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after the key of another account was put in: its old holds are unknown there for ever."""
+    books.adopt()
+    failed = await books.sale("failed", "k0", "pi_0")
+    ended = await books.sale("authorized", "k1", "pi_1", amount_authorized=1000)
+    foreign = await books.sale("authorized", "k2", "pi_2", amount_authorized=1000)
+    books.driver.shown = [entry(failed.id, Verdict.PAID, intent="pi_0", made_at=now() - HOUR)]
+    books.driver.inquiries.extend([LOST, PAID])  # the newest is asked about first
+    swept = await books.sweeper.sweep()
+    assert (swept.concluded, len(swept.quarrels)) == (1, 1)
+    assert books.journal.session(ended.id).state is State.PAID
+    assert books.journal.session(foreign.id).state is State.AUTHORIZED
+    assert f"session {foreign.id} is authorized, and cannot be asked about" in caplog.text
+    assert [each.levelname for each in caplog.records if "the provider says" in each.getMessage()] == [
+        "CRITICAL"
+    ]
 
 
 async def test_young_and_foreign_holds_are_not_asked_for(books: Books) -> None:
