@@ -1,4 +1,4 @@
-"""How much of an exhaustive test runs: everything with `TILLGATE_THOROUGH=1`, as in CI; else a fixed sample."""
+"""How much of an exhaustive test runs: all of it with `TILLGATE_THOROUGH=1`, as in CI; else a sample."""
 
 import os
 from collections.abc import Sequence
