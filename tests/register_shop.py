@@ -306,6 +306,7 @@ class RegisterShop:
 
     async def settled(self, within_s: float = 600.0) -> None:
         """Wait until nothing is left to be done by anybody."""
+        await asyncio.sleep(0.5)
         async with asyncio.timeout(within_s):
             while self._is_busy():  # noqa: ASYNC110  # nobody tells when all of it is over
                 await asyncio.sleep(0.5)

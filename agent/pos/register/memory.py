@@ -114,6 +114,7 @@ class Memory:
     def __init__(self, file: MemoryFile, till: str) -> None:
         """Read what there is. Errors: `MemoryFileError`."""
         self._file = file
+        self.fresh = file.fresh
         self._till = till
         self._turn = asyncio.Lock()
         self._saved: dict[str, str] = {}

@@ -58,7 +58,7 @@ class MemoryFile:
         self._writing: asyncio.Future[None] | None = None
         try:
             self._writer = _connect(path)
-            _prepare(self._writer, path)
+            fresh = _prepare(self._writer, path)
             self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             [(last, era)] = self._reader.execute(
                 "SELECT (SELECT coalesce(max(id), 0) FROM entry), value FROM fact"
@@ -67,6 +67,8 @@ class MemoryFile:
         except (sqlite3.Error, OSError) as error:
             raise MemoryFileError(_trouble(path, error)) from error
         self._last_id: int = last
+        self.fresh = fresh
+        """Whether the file was made just now: what an earlier one knew is only in the journal."""
         self.era: str = era
         """Part of every key: a file that was lost and made anew never repeats one."""
 
@@ -180,7 +182,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
 
 
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
+def _prepare(db: sqlite3.Connection, path: Path) -> bool:
+    """Make it writing safely; whether it is new."""
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (found,) = db.execute("PRAGMA user_version").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -201,3 +204,4 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {FORMAT}")
         db.execute("COMMIT")
+    return not found

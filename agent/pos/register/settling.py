@@ -24,6 +24,9 @@ ANSWER = "register_answer"
 MARK = "tillgate_zvt"
 """Metadata of a session that was opened for a register, with the deed."""
 
+ADOPTED_MAX = 1000
+"""Holds that one till has open at most."""
+
 RETRY = Backoff(1.0, 60.0)
 
 _UNDER_WAY = frozenset({State.OPENED, State.IN_FLIGHT, State.IN_DOUBT})
@@ -44,10 +47,28 @@ class Settling:
 
     async def recover(self) -> None:
         """Decide what was broken off. Errors: `PaymentsError`, and nothing is lost by asking again."""
+        if self._memory.fresh:
+            await self._adopt()
         for entry in self._memory.unsettled():
             if entry.fate is Fate.OPEN:
                 self.decide(entry)
                 await self._memory.save(entry)
+
+    async def _adopt(self) -> None:
+        """Look after money that is held for registers whose memory was lost."""
+        query = SessionQuery(state=State.AUTHORIZED, limit=ADOPTED_MAX)
+        known = {entry.key for entry in self._memory.entries}
+        for session in reversed(self._desk.find(query, self._till)):
+            deed = session.order.metadata.get(MARK)
+            if deed is None or session.order.pos_key in known:
+                continue
+            money, at = session.order.money, session.created_at.isoformat(timespec="seconds")
+            entry = await self._memory.begin(Deed(deed), session.amount_authorized, money.currency, at)
+            log.warning("till %s: session %s is from before its memory was lost", self._till, session.id)
+            entry.key = session.order.pos_key
+            entry.receipt = int(session.references.get("register_receipt", "0")) or None
+            await self._memory.save(entry)
+        self._memory.fresh = False
 
     def decide(self, entry: Entry) -> None:
         """What a transaction that was broken off is, by what the journal has of it."""

@@ -268,6 +268,34 @@ async def test_a_door_whose_journal_cannot_be_read_waits_before_it_serves(
         await shop.settled()
 
 
+async def test_money_that_is_held_is_looked_after_when_the_memory_is_lost(tmp_path: Path) -> None:
+    shop = RegisterShop(tmp_path)
+    async with shop.open():
+        await shop.customer()
+        register = shop.register()
+        await register.run("06 22 07 04 00 00 00 00 50 00")
+        await shop.customer()
+        assert await shop.held() == 5000
+    with suppress(ExceptionGroup):
+        async with shop.open():
+
+            def answer(message: Any) -> bytes:
+                if message.command == STATUS:
+                    raise RuntimeError("the power fails")
+                return YES
+
+            await shop.register().pay(1000, answer)
+    assert await shop.held() == 6000
+    for name in ("registers.db", "registers.db-wal", "registers.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    async with shop.open():
+        await shop.settled()
+        assert await shop.held() == 5000, "what nobody said yes to is let go"
+        booked = await shop.register().run("06 24 0A 04 00 00 00 00 30 00 87 00 01")
+        assert booked.end == "06 0F"
+        assert (await shop.captured(), await shop.held()) == (3000, 0)
+
+
 async def test_nobody_is_served_on_a_line_that_is_gone(tmp_path: Path) -> None:
     async with RegisterShop(tmp_path).open() as shop:
         register = shop.register()
