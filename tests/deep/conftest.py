@@ -1,6 +1,8 @@
 """The deep tests' bench, what is left out for want of time, and the tables at the end of the run."""
 
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from tests.deep.bench import Bench
 from tests.deep.needs import missing
 from tests.deep.rootfs import cache
 from tests.deep.timing import left_s
+
+STALE_S = 86400.0
 
 BENCH = pytest.StashKey[Bench]()
 
@@ -33,6 +37,9 @@ def bench(pytestconfig: pytest.Config) -> Iterator[Bench]:
     if why_not:
         pytest.skip(why_not)
     cache().mkdir(parents=True, exist_ok=True)
+    for old in cache().glob("run-*"):  # what a run left that was killed
+        if time.time() - old.stat().st_mtime > STALE_S:
+            shutil.rmtree(old, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=cache()) as folder:
         pytestconfig.stash[BENCH] = Bench(Path(folder))
         yield pytestconfig.stash[BENCH]

@@ -17,6 +17,10 @@ BOOT_S = 240.0
 """An emulated machine on a busy host is slow; one that needs longer has failed."""
 
 LINE_LIMIT = 16 * 1024 * 1024
+CONSOLE_TAIL = 6000
+
+# A machine that outlives a killed test run would keep a processor busy for ever.
+LEASHED = ("setpriv", "--pdeathsig", "KILL")
 
 
 class GuestError(Exception):
@@ -98,7 +102,7 @@ class Guest:
         await self.unplug()
 
     def _words(self) -> list[str]:
-        words = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]
+        words = [*LEASHED, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]
         words += [
             "-m",
             str(self.memory_mib),
@@ -152,6 +156,10 @@ class Guest:
                 raise GuestError(complaint)
             await asyncio.sleep(0.02)
 
+    def _console(self) -> str:
+        """The last that kernel, systemd and the programs said, for errors."""
+        return self.console.read_text(errors="replace")[-CONSOLE_TAIL:] if self.console.exists() else ""
+
     # -- the line -----------------------------------------------------------------------------------------
 
     async def tell(self, do: str, **given: Any) -> None:
@@ -172,7 +180,7 @@ class Guest:
                 return
             said: dict[str, Any] = json.loads(line)
             if "failed" in said:
-                raise GuestError(said["failed"])
+                raise GuestError(f"{said['failed']}\n{self._console()}")
             yield said
 
     async def hear(self, what: str) -> Any:
@@ -184,7 +192,7 @@ class Guest:
         async for said in self.lines():
             if what in said:
                 return said
-        raise GuestError(f"the line was cut before it said {what!r}; see {self.console}")
+        raise GuestError(f"the line was cut before it said {what!r}\n{self._console()}")
 
     async def start(self, call: str, **given: Any) -> int:
         """Make a call of the service inside that is running; the number of its answer."""

@@ -12,6 +12,7 @@ PROGRAMS = {
     "debugfs": "e2fsprogs",
     "systemd-nspawn": "systemd-container",
     "nsenter": "util-linux",
+    "setpriv": "util-linux",
 }
 """Each program, and the Debian package that has it."""
 

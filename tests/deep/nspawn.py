@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.deep.command import CommandError, run, run_beside
+from tests.deep.guest import LEASHED
 
 BOOT_S = 60.0
 HALT = signal.SIGRTMIN + 4
@@ -59,6 +60,7 @@ class Container:
         binds = [f"--bind-ro={source}:{target}" for source, target in self.binds.items()]
         with (self.folder / "console.log").open("wb") as console:
             self._process = await asyncio.create_subprocess_exec(
+                *LEASHED,
                 "systemd-nspawn",
                 "--quiet",
                 f"--directory={merged}",

@@ -138,6 +138,7 @@ def _enter(table: Table, number: int, found: Cut) -> None:
     table.add(number, found.after_s, len(said.stored), len(said.told), found.flushes, disks, lost)
 
 
+@pytest.mark.takes(200)
 async def test_no_acknowledged_event_is_lost_by_a_power_cut(bench: Bench, morning: Morning) -> None:
     table = _table(bench, "power cuts, synchronous=FULL")
     events = torn = 0
@@ -152,6 +153,7 @@ async def test_no_acknowledged_event_is_lost_by_a_power_cut(bench: Bench, mornin
     assert torn >= CUTS, "too few cuts between a write and its flush"
 
 
+@pytest.mark.takes(30)
 async def test_the_same_cuts_show_what_weaker_settings_lose(bench: Bench, morning: Morning) -> None:
     table = _table(bench, "the counter-example, synchronous=NORMAL")
     for number in range(COUNTER_CUTS):

@@ -20,7 +20,7 @@ from tests.deep.nspawn import Container
 from tests.deep.payload import CHECKOUT
 from tests.shop import LOCATION, READER
 
-pytestmark = [pytest.mark.real_time, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real_time, pytest.mark.timeout(600), pytest.mark.takes(25)]
 
 UNIT = "tillgate.service"
 KEY = "sk_test_deep"

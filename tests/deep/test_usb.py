@@ -16,7 +16,7 @@ from tests.deep.bench import Bench
 from tests.deep.guest import Guest, plain
 from tests.deep.table import quantile
 
-pytestmark = [pytest.mark.real_time, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.real_time, pytest.mark.timeout(1800), pytest.mark.takes(60)]
 
 SERIAL = "SIM0001"
 BY_ID = f"/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_{SERIAL}-if00-port0"
