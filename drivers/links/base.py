@@ -63,6 +63,16 @@ class Breakable(Link, Protocol):
 
 
 @runtime_checkable
+class Endable(Protocol):
+    """A link that can say, without being used, that it is over. All of ours can."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is known to be over; bytes that came before may still wait."""
+        ...
+
+
+@runtime_checkable
 class Watchable(Protocol):
     """A link whose loss is news even while nobody receives: a port that is pulled, a device out of range.
 

@@ -78,6 +78,11 @@ class BleLink:
         assert self._write is not None
         return min(self._address.chunk, self._write.max_write_without_response_size)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is known to be over."""
+        return self._inbox.ended
+
     async def send(self, data: bytes) -> None:
         """Write all of it, in chunks; returns when the device has confirmed them, where it can.
 

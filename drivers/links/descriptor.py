@@ -39,6 +39,11 @@ class DescriptorLink:
         """Whether the loop watches for room to write: only while the port owes us bytes."""
         return bool(self._outgoing)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is known to be over."""
+        return self._inbox.ended
+
     async def send(self, data: bytes) -> None:
         """Write all of it; returns when the kernel has it. `LinkLostError` when the link is or gets lost."""
         self._inbox.check(self.name)

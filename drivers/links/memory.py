@@ -17,6 +17,11 @@ class MemoryLink:
         self._inbox = inbox
         self._outbox = outbox
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is known to be over."""
+        return self._inbox.ended
+
     async def send(self, data: bytes) -> None:
         """Give bytes to the other end. Errors: `LinkLostError`."""
         self._inbox.check(self.name)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from drivers.links.address import Rfc2217Address, TcpAddress
-from drivers.links.base import Breakable, Cause, LinkLostError, LinkNotOpenedError
+from drivers.links.base import Breakable, Cause, Endable, LinkLostError, LinkNotOpenedError
 from drivers.links.comport import ComPort, ComPortError, Phase
 from drivers.links.tcp import open_tcp
 from drivers.links.telnet import TelnetError
@@ -30,6 +30,11 @@ class Rfc2217Link:
         self._moved = asyncio.Event()
         self._hearing = False
         self._told = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the connection to the server is known to be over."""
+        return isinstance(self._inner, Endable) and self._inner.ended
 
     async def send(self, data: bytes) -> None:
         """Hand bytes to the server; waits up to SUSPENDED_S while it takes none. Errors: `LinkLostError`."""

@@ -28,6 +28,11 @@ class StreamLink(asyncio.Protocol):
         self._room.set()
         self._gone = asyncio.Event()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is known to be over."""
+        return self._inbox.ended
+
     async def send(self, data: bytes) -> None:
         """Write all of it; returns when the kernel has it. Bytes of a cancelled `send` still go out.
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from drivers.contract import DriverError, LinkError, LinkHealth
+from drivers.links.base import Endable
 from drivers.links.reconnect import Connect, Reconnector
 from drivers.readers.zvt_conversation import (
     Conversation,
@@ -72,7 +73,8 @@ class Terminal:
         """
         known = self._conversation
         if known is not None and known.registered:
-            if _loop_now() - known.heard_at <= self.setup.timing.fresh_s:
+            over = isinstance(known.link, Endable) and known.link.ended
+            if not over and _loop_now() - known.heard_at <= self.setup.timing.fresh_s:
                 return known
             if await self._still_there(known) is not None:
                 return known

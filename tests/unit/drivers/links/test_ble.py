@@ -176,6 +176,7 @@ async def test_what_came_before_the_loss_can_still_be_read(world: BleWorld) -> N
     device.abort()
     await asyncio.sleep(MOMENT_S)
     assert await link.receive() == b"last words"
+    assert link.ended
     assert (await lost(link)).cause is Cause.LOST
     await link.close()
 

@@ -144,7 +144,7 @@ async def test_an_empty_read_is_a_loss_and_the_descriptor_is_closed_at_once(wire
         await wire.link.send(b"x")
     await wire.link.close()
     wire.link.abort()
-    assert (wire.closed, ends) == (1, [True])
+    assert (wire.closed, ends, wire.link.ended) == (1, [True], True)
 
 
 async def test_a_write_that_fails_is_a_loss(wire: Wire) -> None:

@@ -30,8 +30,10 @@ async def test_closing_is_seen_after_the_last_bytes() -> None:
     one, other = pair("the till", "the terminal")
     await other.send(b"never read")
     await one.send(b"bye")
+    before = other.ended
     await one.close()
     await one.close()
+    assert (before, other.ended) == (False, True), "known before the last bytes are read"
     assert await other.receive() == b"bye"
     assert await other.receive() == b""
     with pytest.raises(LinkLostError, match="the terminal was closed by the other side"):

@@ -177,7 +177,9 @@ async def test_being_cancelled_while_it_is_set_up_leaves_nothing_open() -> None:
 async def test_a_loss_is_a_loss_and_an_end_an_end() -> None:
     line = Line()
     async with line.linked() as (link, device):
+        before = link.ended
         await device.close()
+        assert (before, link.ended) == (False, True)
         assert await link.receive() == b""
         with pytest.raises(LinkLostError, match="closed"):
             await link.send(b"x")

@@ -106,9 +106,11 @@ async def lost(link: StreamLink, why: str) -> None:
 async def test_a_half_closed_stream_is_over() -> None:
     link, transport = made()
     link.data_received(b"last")
+    before = link.ended
     # gives None, so asyncio closes our half too
     link.eof_received()
     transport.close()
+    assert (before, link.ended) == (False, True)
     assert await link.receive() == b"last"
     assert await link.receive() == b""
     await lost(link, "closed by the other side")

@@ -131,6 +131,15 @@ async def test_a_terminal_that_says_nothing_has_no_link_and_does_not_flap() -> N
         assert pt.driver.link_health.up
 
 
+async def test_a_link_that_has_just_ended_takes_no_payment_however_fresh_it_is() -> None:
+    async with ScriptedPt() as pt:
+        first = await terminal(pt).ready()
+        assert await terminal(pt).ready() is first
+        pt.links[-1]._inbox.end()
+        assert await terminal(pt).ready() is not first
+        assert (len(pt.links), pt.driver.link_health.losses_total) == (2, 0)
+
+
 async def test_a_look_tells_a_loss_and_leaves_it_to_others_to_mend_it() -> None:
     async with ScriptedPt(link="serial:///dev/ttyUSB0", framing="bare") as pt:
         await pt.driver.check()
