@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.payments.errors import JournalError
+from agent.payments.errors import JournalError, WrongStateError
 from agent.payments.model import Order, PosKey, State
 from agent.pos.register.memory import Deed, Fate
 from agent.pos.register.settling import ANSWER, answer_name
@@ -294,6 +294,46 @@ async def test_money_that_is_held_is_looked_after_when_the_memory_is_lost(tmp_pa
         booked = await shop.register().run("06 24 0A 04 00 00 00 00 30 00 87 00 01")
         assert booked.end == "06 0F"
         assert (await shop.captured(), await shop.held()) == (3000, 0)
+
+
+async def test_a_reversal_whose_refund_failed_after_all_does_not_stand(tmp_path: Path) -> None:
+    shop, drawer = drawer_shop(tmp_path)
+    async with shop.open():
+        await shop.register().pay(1000)
+        [sale] = shop.sessions()
+        memory, settling = shop.terminal.memory, shop.terminal.settling
+        entry = await memory.begin(Deed.REVERSAL, 1000, "eur", "2026-03-08T17:49:23+01:00")
+        settling.in_hand.add(entry.id)
+        drawer.refusals = 1
+        refund, _ = await shop.desk.refund(sale.id, None, PosKey(entry.key), TILL)
+        assert refund.state is State.FAILED
+        entry.fate = Fate.STANDS
+        assert await settling.settle(entry)
+        assert entry.fate is Fate.VOID
+
+
+async def test_a_sale_that_moves_on_while_it_is_let_go_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, drawer = drawer_shop(tmp_path)
+    async with shop.open():
+        memory, settling = shop.terminal.memory, shop.terminal.settling
+        entry = await memory.begin(Deed.PAYMENT, 1000, "eur", "2026-03-08T17:49:23+01:00")
+        settling.in_hand.add(entry.id)
+        await shop.desk.open(Order(TILL, PosKey(entry.key), READER, Money(1000, "eur")))
+        entry.fate = Fate.VOID
+
+        async def cancel(*_: object) -> None:
+            raise WrongStateError("it is paid by now")
+
+        monkeypatch.setattr(shop.desk, "cancel", cancel)
+        assert not await settling.settle(entry)
+        await asyncio.sleep(5)
+        assert drawer.money == 1000
+        assert await settling.settle(entry)
+        assert drawer.money == 0
+        assert await settling.settle(entry), "and once more, which does nothing"
+        assert drawer.money == 0
 
 
 async def test_nobody_is_served_on_a_line_that_is_gone(tmp_path: Path) -> None:
