@@ -121,10 +121,11 @@ async def open_rfc2217(address: Rfc2217Address) -> Rfc2217Link:
 
     Errors: `LinkNotOpenedError`.
     """
+    server = TcpAddress(address.host, address.port)
     try:
-        inner = await open_tcp(TcpAddress(address.host, address.port))
+        inner = await open_tcp(server)
     except LinkNotOpenedError as error:
-        raise LinkNotOpenedError(f"cannot open {address}: {error}", cause=error.cause) from error
+        raise _not_opened(address, str(error).removeprefix(f"cannot open {server}: "), error.cause) from error
     return await negotiate(inner, address)
 
 
