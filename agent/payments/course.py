@@ -87,8 +87,11 @@ class Course:
         self._resumes = 0
         self._rests = 0
 
-    async def run(self, keep: Callable[[Session], bool] = lambda _: True) -> Session:
-        """Go on until nothing is left to be done, or until `keep` says that it goes on elsewhere."""
+    async def run(self, keep: Callable[[Session], bool] = lambda _: True, *, fresh: bool = False) -> Session:
+        """Go on until nothing is left to be done, or until `keep` says that it goes on elsewhere.
+
+        `fresh`: it was stored in this life and no driver has seen it, even if it is in flight.
+        """
         troubles = 0
         stepped, holds = False, False
         while True:
@@ -97,7 +100,8 @@ class Course:
                 holds = session.on_reader and session.state.holds_reader
                 if not session.needs_lane or not keep(session):
                     break
-                await self._step(session)
+                unseen, fresh = fresh, False
+                await self._step(session, fresh=unseen)
                 stepped, troubles = True, 0
             except (JournalError, ConflictError) as error:
                 # Nothing is told or sent until the disk works; then the owner of the truth is asked.
@@ -122,8 +126,8 @@ class Course:
         except TimeoutError:
             raise error from None
 
-    async def _step(self, session: Session) -> None:
-        if session.state is State.OPENED:
+    async def _step(self, session: Session, *, fresh: bool) -> None:
+        if session.state is State.OPENED or (fresh and session.state is State.IN_FLIGHT):
             await self._begin(session)
         elif session.state is State.IN_FLIGHT:
             # Nobody in this process drives it: an earlier life did, or the journal failed us in the middle.
@@ -155,9 +159,10 @@ class Course:
         if outcome is not None:
             await self._conclude(session, outcome)
             return
-        config = self._reader.config
-        facts = {"driver": config.driver, "options": dict(config.options)}
-        await self._drive(await self._journal.record(session.id, EventKind.STARTED, facts))
+        if session.state is State.OPENED:
+            facts = handover(self._reader.config)
+            session = await self._journal.record(session.id, EventKind.STARTED, facts)
+        await self._drive(session)
 
     def _not_wanted(self, session: Session) -> Outcome | None:
         """Why the reader need not be asked at all."""
@@ -309,6 +314,11 @@ class Course:
         self._show_doubt(session, message)
         async with self._reader.patience(delay_s):
             await self._journal.changed(session.id, checked.seq)
+
+
+def handover(config: ReaderConfig) -> dict[str, object]:
+    """What `STARTED` says: on which reader, as it is now, the session begins."""
+    return {"driver": config.driver, "options": dict(config.options)}
 
 
 _AFTER_A_HOLD = frozenset({Verdict.PAID, Verdict.AUTHORIZED, Verdict.RELEASED})

@@ -144,15 +144,18 @@ class Desk:
         self, lane: Lane, order: Order, references: Mapping[str, str], *, on_reader: bool
     ) -> tuple[Session, bool]:
         async def store() -> tuple[Session, bool]:
+            started = lane.handover if on_reader else None
             try:
-                session = await self._journal.open_session(order, references=references, on_reader=on_reader)
+                session = await self._journal.open_session(
+                    order, references=references, on_reader=on_reader, started=started
+                )
             except ConflictError as error:
                 # Somebody was faster: the same key answers with its session, else the conflict says why.
                 known = self._journal.by_pos_key(order.till, order.pos_key)
                 if known is not None:
                     return orders.same(known, order), False
                 raise orders.refusal(order, error, self._journal) from error
-            lane.offer(session)
+            lane.offer(session, fresh=True)
             return session, True
 
         return await self.lanes.finish(lane, store, f"open {order.pos_key}")

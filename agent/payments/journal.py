@@ -14,6 +14,7 @@ from agent.payments.change import (
     ROW_CHANGES,
     Conflict,
     ConflictError,
+    EventRow,
     Owned,
     Write,
     event_row,
@@ -86,9 +87,14 @@ class Journal:
             self._store.close()
 
     async def open_session(
-        self, order: Order, *, references: Mapping[str, str] = NOTHING, on_reader: bool = True
+        self,
+        order: Order,
+        *,
+        references: Mapping[str, str] = NOTHING,
+        on_reader: bool = True,
+        started: Mapping[str, Any] | None = None,
     ) -> Session:
-        """A new session for this order, durable on return.
+        """A new session for this order, durable on return; with `started`, handed to its reader so.
 
         Raises `ConflictError` when an invariant forbids it, `JournalError` when it is not on disk,
         `UnknownSessionError` if it tries again what does not exist.
@@ -97,8 +103,12 @@ class Journal:
         facts = order_facts(order, references=references, on_reader=on_reader)
         event = Event(self._new_id(at), 1, EventKind.OPENED, at, facts)
         session = begin(event)
+        rows: tuple[EventRow, ...] = (event_row(event),)
+        if started is not None:
+            handed = Event(session.id, 2, EventKind.STARTED, at, started)
+            session, rows = advance(session, handed), (*rows, event_row(handed))
         owns = owned_references(session.id, references.items())
-        opened = Write((session,), (event_row(event),), opens=(session,), owns=owns)
+        opened = Write((session,), rows, opens=(session,), owns=owns)
         if order.retry_of is not None:
             try:
                 retried = self._write([(order.retry_of, EventKind.RETRIED, {"by": session.id})])

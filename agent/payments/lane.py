@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
-from agent.payments.course import Course
+from agent.payments.course import Course, handover
 from agent.payments.errors import JournalError
 from agent.payments.journal import Journal, Now
 from agent.payments.model import EventKind, ReaderState, ReaderStatus, Session, State, outcome_facts
@@ -65,6 +66,7 @@ class Lane:
         self._queue: asyncio.Queue[SessionId] = asyncio.Queue()
         self._early: list[Session] = []  # offered before the lane ran
         self._mine: set[SessionId] = set()
+        self._fresh: set[SessionId] = set()  # of those in the queue: no driver has seen them
         self._wanted = asyncio.Event()
         self._patience = Patience()
         self._freed = asyncio.Event()
@@ -238,8 +240,17 @@ class Lane:
         except (DriverError, TimeoutError) as error:
             log.warning("reader %s was not let go in order: %r", self._config.name, error)
 
-    def offer(self, session: Session) -> None:
-        """Give the lane a session that is in the journal; one that is looked after stays where it is."""
+    @property
+    def handover(self) -> Mapping[str, Any] | None:
+        """What its hand-over says, if the next session can go to the driver as soon as it is stored."""
+        idle = self._group is not None and self._reached and not self.busy
+        return handover(self._config) if idle else None
+
+    def offer(self, session: Session, *, fresh: bool = False) -> None:
+        """Give the lane a session that is in the journal; one that is looked after stays where it is.
+
+        `fresh`: it was stored this moment, so that whatever it says, no driver has seen it.
+        """
         if self._group is None:
             self._early.append(session)
             return
@@ -248,6 +259,8 @@ class Lane:
         self.cares.add(session.id)
         self._mine.add(session.id)
         if self._needs_reader(session):
+            if fresh:
+                self._fresh.add(session.id)
             self._queue.put_nowait(session.id)
             self._wanted.set()
         else:
@@ -335,7 +348,9 @@ class Lane:
 
     async def _look_after(self, name: SessionId) -> None:
         """On the reader; what does not need it any more goes on beside it."""
-        session = await self._course(name).run(self._needs_reader)
+        fresh = name in self._fresh
+        self._fresh.discard(name)
+        session = await self._course(name).run(self._needs_reader, fresh=fresh)
         go_on = self._look_after_beside if session.needs_lane else self._release
         go_on(name)
 

@@ -40,6 +40,7 @@ from agent.payments.policy import DeskPolicy
 from drivers.contract import (
     Capability,
     Capture,
+    DriverError,
     Kind,
     Money,
     Outcome,
@@ -112,9 +113,7 @@ async def counter(tmp_path: Path) -> AsyncIterator[Counter]:
 async def test_an_order_becomes_a_session_and_its_repeat_the_same_one(counter: Counter) -> None:
     async with counter.open() as desk:
         session, new = await desk.open(order())
-        assert (new, session.state) == (True, State.OPENED)
-        counter_session = await counter.until(session, State.IN_FLIGHT)
-        assert counter_session.driver == "fake"
+        assert (new, session.state, session.driver) == (True, State.IN_FLIGHT, "fake")
         assert desk.busy("r1")
         again, new = await desk.open(order())
         assert (new, again.id) == (False, session.id)
@@ -123,6 +122,53 @@ async def test_an_order_becomes_a_session_and_its_repeat_the_same_one(counter: C
         assert (await desk.open(order())) == (paid, False)
         await asyncio.sleep(0)
         assert not desk.busy("r1")
+
+
+async def test_a_reader_that_waits_gets_the_sale_with_the_commit_that_opens_it(counter: Counter) -> None:
+    async with counter.open() as desk:
+        counter.driver.pays.append(PAID)
+        session, _ = await desk.open(order())
+        assert [each.kind for each in desk.history(session.id)] == [EventKind.OPENED, EventKind.STARTED]
+        await counter.until(session, State.PAID)
+    kinds = [each.kind for each in counter.journal.history(session.id)]
+    assert kinds == [EventKind.OPENED, EventKind.STARTED, EventKind.CONCLUDED], "nobody was in doubt about it"
+    assert counter.driver.count("inquire") == 0
+
+
+@pytest.mark.parametrize("canceled", [True, False])
+async def test_a_sale_that_was_handed_over_may_still_end_before_its_driver_sees_it(
+    counter: Counter, canceled: bool
+) -> None:
+    async with counter.open() as desk:
+        lane = desk.lanes.lane("r1")
+        session = await counter.journal.open_session(order(), started=lane.handover)
+        if canceled:
+            await counter.journal.record(session.id, EventKind.CANCEL_ASKED, {"by": "till"})
+        else:
+            lane.lost()  # its reader was found to be gone before the lane had its turn
+            counter.driver.opens.append(DriverError("gone", code="gone"))
+        lane.offer(session, fresh=True)
+        ended = await counter.until(session, State.CANCELED, State.FAILED)
+        assert ended.code == ("canceled_by_till" if canceled else "reader_unreachable")
+        assert counter.driver.count("pay") == 0
+
+
+async def test_a_reader_that_is_still_looked_for_gets_the_sale_when_it_is_reached(counter: Counter) -> None:
+    async with counter.open() as desk:
+        desk.lanes.lane("r1").lost()
+        session, _ = await desk.open(order())
+        assert session.state is State.OPENED
+        assert (await counter.until(session, State.IN_FLIGHT)).driver == "fake"
+        assert desk.lanes.lane("r1").handover is None, "it is busy"
+
+
+async def test_what_was_handed_over_in_an_earlier_life_is_in_doubt(counter: Counter) -> None:
+    session = await counter.journal.open_session(order(), started={"driver": "fake", "options": {}})
+    counter.driver.inquiries.append(PAID)
+    async with counter.open():
+        await counter.until(session, State.PAID)
+    kinds = [each.kind for each in counter.journal.history(session.id)]
+    assert kinds == [EventKind.OPENED, EventKind.STARTED, EventKind.DOUBTED, EventKind.CONCLUDED]
 
 
 async def test_ten_at_once_with_one_key_get_one_session(counter: Counter) -> None:
