@@ -190,17 +190,19 @@ class Desk:
     async def note(self, session: str, references: Mapping[str, str], till: TillName | None) -> Session:
         """Make durable what a door learnt of a sale that is authorized or paid, such as its till's yes to it.
 
-        All or nothing. Raises `WrongStateError` for a sale that is neither, and `JournalError`.
+        All or nothing. Raises `WrongStateError` for a sale that is neither, or whose money is being let go
+        (what was noted of that does not count), and `JournalError`.
         """
         found = self.session(session, till)
         news = [(name, value) for name, value in references.items() if found.references.get(name) != value]
         if not news:
             return found
-        if found.state not in _DECIDED:
+        if found.state not in _DECIDED or _let_go(found):
             raise WrongStateError(f"session {found.id} is {found.state}: nothing can be noted about it")
         first, *more = [{"name": name, "value": value} for name, value in news]
         also = [(found.id, EventKind.REFERENCE, facts) for facts in more]
-        await self._record(found, EventKind.REFERENCE, first, *also)
+        if _let_go(await self._record(found, EventKind.REFERENCE, first, *also)):
+            raise WrongStateError(f"session {found.id} was being let go already")
         return self.session(session, till)
 
     async def capture(self, session: str, amount: int | None, till: TillName | None) -> Session:
@@ -321,6 +323,14 @@ class Desk:
         except IllegalStepError as error:
             # The session moved on between the look and the deed.
             raise WrongStateError(f"session {session.id} has just changed; look again") from error
+
+
+def _let_go(session: Session) -> bool:
+    """Whether held money is on its way back, or is about to be: somebody wanted the end."""
+    if session.state is not State.AUTHORIZED:
+        return False
+    pending = session.settling
+    return bool(session.cancel_asked) if pending is None else pending.settlement is not Settlement.CAPTURE
 
 
 def _decided(session: Session) -> bool:

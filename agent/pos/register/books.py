@@ -81,7 +81,7 @@ async def end_of_day(job: Job) -> None:
     async with job.turn():
         await learn(job)
         memory = job.till.memory
-        holds = memory.open_holds()
+        holds = await job.till.settling.open_holds()
         if holds and job.till.profile.open_holds_block_closing:
             await job.abort(Abort(results.OPEN_PRE_AUTHORISATION, receipt=holds[0].receipt).to_message())
             return

@@ -18,7 +18,7 @@ from drivers.zvt.commands.reports import Abort
 from drivers.zvt.currency import CURRENCIES, EURO
 from drivers.zvt.message import Message
 from drivers.zvt.results import result_text
-from drivers.zvt.sequence import sequence_id
+from drivers.zvt.sequence import LAST, sequence_id
 from drivers.zvt.unique_id import Finding, compare
 from drivers.zvt.values import AMOUNT, ANY_RECEIPT, CURRENCY, RECEIPT, TEXT
 
@@ -132,7 +132,10 @@ async def _begin(
 async def _is_known(job: Job) -> bool:
     """Whether this very message was carried out before (1F73): then it is only answered again."""
     number = sequence_id(job.message) if job.till.sequence.active else None
-    entry = None if number is None else job.till.memory.by_sequence(number)
+    memory = job.till.memory
+    if number is None or (memory.facts.heard - number) % LAST > LAST // 2:
+        return False  # beyond the last that was heard: six digits come round again within months
+    entry = memory.by_sequence(number)
     if entry is None or not entry.stands or not entry.status:
         return False
     log.info("till %s repeats message %d: receipt %s is told again", job.till.till, number, entry.receipt)
@@ -293,7 +296,8 @@ async def _give_back(job: Job, deed: Deed, original: Entry, session: Session, am
         printing.keep_lines(job, entry, session, told)
         entry.status = encode(told).hex()
         entry.fate = Fate.STANDS
-        await till.memory.save(entry)
+        # whatever the disk says, it is given back: a register that hears "failed" would do it again
+        await till.keep(entry)
         await till.settling.settle(entry)
         await job.tell(told)
         for message in printing.receipts(job, entry):
@@ -335,9 +339,9 @@ def _session_of(job: Job, entry: Entry) -> Session:
 # -- pre-authorisations -------------------------------------------------------------------------------------
 
 
-def _open_hold(job: Job) -> Entry:
+async def _open_hold(job: Job) -> Entry:
     found = _named(job)
-    if found is None or found not in job.till.memory.open_holds():
+    if found is None or found not in await job.till.settling.open_holds():
         raise EndedError(results.OPEN_PRE_AUTHORISATION)
     return found
 
@@ -350,7 +354,7 @@ async def release_part(job: Job) -> None:
             await _list_open(job)
             return
         await learn(job)
-        held = _open_hold(job)
+        held = await _open_hold(job)
         unused = amount_of(job.message)
         if unused > held.amount:
             raise EndedError(WRONG_HOLD)
@@ -359,7 +363,7 @@ async def release_part(job: Job) -> None:
 
 
 async def _list_open(job: Job) -> None:
-    numbers = tuple(entry.receipt or 0 for entry in job.till.memory.open_holds())
+    numbers = tuple(entry.receipt or 0 for entry in await job.till.settling.open_holds())
     first = numbers[0] if numbers else ANY_RECEIPT
     listed = numbers if job.tlv and len(numbers) > 1 else ()
     await job.abort(Abort(results.OPEN_PRE_AUTHORISATION, receipt=first, open_receipts=listed).to_message())
@@ -370,7 +374,7 @@ async def book(job: Job) -> None:
     job.accept()
     async with job.turn():
         await learn(job)
-        held = _open_hold(job)
+        held = await _open_hold(job)
         amount = amount_of(job.message)
         if amount > held.amount:
             raise EndedError(WRONG_HOLD)
@@ -382,7 +386,7 @@ async def release(job: Job) -> None:
     job.accept()
     async with job.turn():
         await learn(job)
-        held = _open_hold(job)
+        held = await _open_hold(job)
         given = job.message.get(0x04)
         if given is not None and AMOUNT.decode(given) != held.amount:
             raise EndedError(WRONG_HOLD)

@@ -92,10 +92,11 @@ class Settling:
         """Go on until cancelled."""
         tries = 0
         while True:
+            # before looking: what is woken from here on is not in what is seen now
+            self._wake.clear()
             left = [entry for entry in self._memory.unsettled() if entry.id not in self.in_hand]
             done = [await self.settle(entry) for entry in left]
             tries = 0 if all(done) else tries + 1
-            self._wake.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(RETRY.delay_s(tries - 1, random.random) if tries else None):
                     await self._wake.wait()
@@ -121,6 +122,18 @@ class Settling:
         found = self._desk.find(SessionQuery(pos_key=entry.key, limit=1), self._till)
         return found[0] if found else None
 
+    async def open_holds(self) -> list[Entry]:
+        """Reservations that can be booked, oldest first. Errors: `PaymentsError`.
+
+        One that ran out, or was ended by somebody else, is none any more.
+        """
+        for entry in self._memory.open_holds():
+            session = self.session_of(entry)
+            if session is None or session.state.ended:
+                entry.fate = Fate.VOID
+                await self._memory.save(entry)
+        return self._memory.open_holds()
+
     async def _follow(self, entry: Entry) -> bool:
         session = self.session_of(entry)
         if session is None:
@@ -143,11 +156,11 @@ class Settling:
             except OrderError:
                 # this reader captures all or nothing: take it all, and give the rest back below
                 session = await self._desk.capture(session.id, None, self._till)
+        if not entry.stands:
+            return False  # its register disowned it meanwhile (1F1F): it is looked at again
         if session.state is State.PAID:
             over = session.amount_captured - session.amount_refunded - entry.amount
-            if entry.deed is Deed.PAYMENT and over > 0 and not self._reversed(entry):
-                await self._desk.refund(session.id, over, PosKey(f"{entry.key}-rest"), self._till)
-            return True
+            return over <= 0 or self._reversed(entry) or await self._give_rest_back(entry, session, over)
         if session.state.ended or (session.state is State.AUTHORIZED and session.settling is None):
             log.error(
                 "till %s was told that receipt %s is paid, but session %s is %s (%s): settle it by hand",
@@ -156,6 +169,17 @@ class Settling:
             entry.fate = Fate.VOID
             return session.state.ended
         return False
+
+    async def _give_rest_back(self, entry: Entry, session: Session, over: int) -> bool:
+        """What was captured beyond what the register took; True when that is over."""
+        rest, _ = await self._desk.refund(session.id, over, PosKey(f"{entry.key}-rest"), self._till)
+        if rest.state.ended and rest.state is not State.PAID:
+            log.critical(
+                "till %s took less than was captured for receipt %s (session %s), and the rest, %s, cannot "
+                "be given back (%s): give it to the customer another way",
+                self._till, entry.receipt, session.id, rest.order.money, rest.message,
+            )  # fmt: skip
+        return rest.state.ended
 
     def _reversed(self, entry: Entry) -> bool:
         return self._memory.follower(entry) is not None
@@ -178,9 +202,13 @@ class Settling:
                 return False
         return session.state.ended
 
-    @staticmethod
-    def _given_back(entry: Entry, session: Session) -> bool:
+    def _given_back(self, entry: Entry, session: Session) -> bool:
         if session.state.ended and session.state is not State.PAID:
+            log.critical(
+                "till %s was told by receipt %s that %s were given back, but session %s is %s (%s): give the "
+                "customer the money another way",
+                self._till, entry.receipt, session.order.money, session.id, session.state, session.message,
+            )  # fmt: skip
             entry.fate = Fate.VOID
         return session.state.ended
 

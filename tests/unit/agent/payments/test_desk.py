@@ -661,6 +661,33 @@ async def test_the_books_of_a_whole_day_add_up(counter: Counter) -> None:
 # -- what a door notes -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("ends", ["before", "together", "asked"])
+async def test_nothing_is_noted_of_money_that_is_being_let_go(
+    counter: Counter, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A register must not hear "paid" of a hold that the sweep, an operator or the clock has given up."""
+    async with counter.open() as desk:
+        session, _ = await desk.open(order(capture=Capture.MANUAL))
+        await counter.until(session, State.IN_FLIGHT)
+        if ends == "asked":
+            # authorized in the same moment; that it is to be let go is about to be written down
+            facts: dict[str, object] = {"verdict": "authorized", "amount_authorized": 1000}
+            asked = (session.id, EventKind.CANCEL_ASKED, {"by": "timeout"})
+            await counter.journal.record_all([asked, (session.id, EventKind.CONCLUDED, facts)])
+        else:
+            counter.driver.finish(HELD)
+            await counter.until(session, State.AUTHORIZED)
+        seen = desk.session(session.id, TILL)
+        if ends != "asked":
+            await counter.journal.record(session.id, EventKind.SETTLING, {"settlement": "release"})
+        if ends == "together":  # on its way to the disk, before what is noted
+            monkeypatch.setattr(desk, "session", lambda *_: seen)
+        with pytest.raises(WrongStateError):
+            await desk.note(session.id, {"register_answer": "80 00"}, TILL)
+        if ends == "asked":
+            counter.driver.finish(HELD)
+
+
 async def test_a_door_notes_what_its_till_said_of_a_sale_that_is_held_or_paid(counter: Counter) -> None:
     async with counter.open() as desk:
         session, _ = await desk.open(order(capture=Capture.MANUAL))
