@@ -82,7 +82,7 @@ def run(request: Request) -> tuple[Report, str]:
         read_seeds(request.seeds),
         kinds=kinds,
         sales=request.sales,
-        sweeper=request.sweeper,
+        sweeper=request.sweeper or None,
         workers=workers,
         minutes=request.minutes,
         told=told,
@@ -97,12 +97,12 @@ def run(request: Request) -> tuple[Report, str]:
 def _smallest(report: Report, request: Request, kinds: Sequence[str]) -> str:
     seed = min(report.violations)
     name = report.violations[seed][0].invariant
-    whole = plan_of(seed, kinds=kinds, sales=request.sales, forgetful=request.sweeper)
+    whole = plan_of(seed, kinds=kinds, sales=request.sales, forgetful=request.sweeper or None)
 
     def breaks(plan: Plan) -> bool:
         logging.disable(logging.CRITICAL)
         try:
-            verdict = play(plan, sweeper=request.sweeper)
+            verdict = play(plan)
         except Exception:  # noqa: BLE001  # a world that breaks down is another trouble than this one
             return False
         finally:
@@ -136,7 +136,7 @@ def tell(
 ) -> tuple[Verdict, str]:
     """One world, with its timeline."""
     kinds = read_faults(request.faults)
-    plan = plan_of(seed, kinds=kinds, sales=request.sales, forgetful=request.sweeper)
+    plan = plan_of(seed, kinds=kinds, sales=request.sales, forgetful=request.sweeper or None)
     if only_faults:
         places = read_places(only_faults, len(plan.faults))
         plan = replace(plan, faults=tuple(plan.faults[place] for place in places))
@@ -146,7 +146,7 @@ def tell(
     plan = replace(plan, shuffle=shuffle)
     logging.disable(logging.CRITICAL)
     try:
-        verdict = play(plan, trace=trace, sweeper=request.sweeper)
+        verdict = play(plan, trace=trace)
     finally:
         logging.disable(logging.NOTSET)
     return verdict, show.story(plan, verdict)

@@ -7,69 +7,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from agent import app
 from agent.app import Gateway
 from agent.chaos.disk import Disk
 from agent.chaos.door import OUTSIDE, Door
 from agent.chaos.eyes import Eyes
-from agent.chaos.plan import PATIENCE_S, Plan
+from agent.chaos.plan import Plan
+from agent.chaos.store import furnish
 from agent.chaos.world import Life, World
 from agent.payments.errors import JournalError, JournalLockedError
 from agent.payments.model import ReaderState
-from agent.settings import Settings, load
+from agent.settings import load
 from agent.stripe.errors import NoAnswerError, NotSentError
 from agent.stripe.exchange import HttpRequest, HttpResponse
 from agent.supervision import Notifier
 
-LOCATION = "store"
 RESTART_S = 1.0
 """What systemd waits before it starts a program again that has ended."""
 
-GRACE_S = 5.0
-
-
-def _declared(kind: str, name: str, spec: object) -> dict[str, object]:
-    return {"apiVersion": "tillgate/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-
-def furnish(folder: Path, plan: Plan, world: World) -> Settings:
-    """Write the store's files."""
-    address = {"line1": "Street 1", "city": "Berlin", "postal_code": "10117", "country": "DE"}
-    tipping = {"tipping": {"eur": {"percentages": [5, 10, 15]}}}
-    documents = [
-        _declared("Configuration", "tips", tipping),
-        _declared("Location", LOCATION, {"display_name": "S", "address": address, "configuration": "tips"}),
-    ]
-    for name in plan.stripe_readers:
-        spec = {
-            "location": LOCATION,
-            "driver": "stripe",
-            "registration_code": "simulated-s700",
-            "label": name,
-        }
-        documents.append(_declared("Reader", name, spec))
-    for name in plan.terminals:
-        zvt = {"location": LOCATION, "driver": "zvt", "link": world.link_of(name)}
-        documents.append(_declared("Reader", name, zvt))
-    (folder / "fleet.yaml").write_text(yaml.safe_dump_all(documents, sort_keys=False), encoding="utf-8")
-    key = folder / "key"
-    key.write_text("sk_test_chaos", encoding="ascii")
-    key.chmod(0o600)
-    gateway = {
-        "gateway": {"name": "chaos"},
-        "location": LOCATION,
-        "stripe": {"key": {"file": "key"}, "base_url": "http://127.0.0.1:1", "requests_per_second": 100},
-        "fleet": {"paths": ["fleet.yaml"], "heal": True, "interval_s": 300},
-        "journal": {"path": "journal.db"},
-        "doors": {"http": {"port": 8470}},
-        "control_socket": "control.sock",
-        "payments": {"payment_timeout_s": PATIENCE_S, "shutdown_grace_s": GRACE_S},
-    }
-    path = folder / "gateway.yaml"
-    path.write_text(yaml.safe_dump(gateway, sort_keys=False), encoding="utf-8")
-    return load(path)
+STRIPE_URL = "http://127.0.0.1:1"
+"""Nobody is there: requests go through the world."""
 
 
 def _nothing() -> None:
@@ -84,7 +41,7 @@ class _Exchange:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """As `Exchange.send`."""
-        path = request.url.removeprefix("http://127.0.0.1:1")
+        path = request.url.removeprefix(STRIPE_URL)
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
             answer = await self._world.request(request.method, path, headers, request.body, request.timeout_s)
@@ -104,7 +61,8 @@ class House:
         self._world = world
         self._eyes = eyes
         self._door = door
-        self._settings = furnish(folder, plan, world)
+        links = {name: world.link_of(name) for name in plan.terminals}
+        self._settings = load(furnish(folder, plan.stripe_readers, links, base_url=STRIPE_URL))
         self._path = folder / "journal.db"
         self._chance = random.Random(plan.seed ^ 0x5EED)  # noqa: S311  # repeatable, not secret
         self._ids = random.Random(plan.seed ^ 0x1D5)  # noqa: S311  # as above

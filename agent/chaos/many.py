@@ -76,11 +76,13 @@ class Report:
         }
 
 
-def play_seed(seed: int, *, kinds: Sequence[str] = KINDS, sales: int = 20, sweeper: bool = False) -> Verdict:
+def play_seed(
+    seed: int, *, kinds: Sequence[str] = KINDS, sales: int = 20, sweeper: bool | None = None
+) -> Verdict:
     """The world of one seed. A world that breaks down is a violation too: its seed must not get lost."""
     logging.disable(logging.CRITICAL)
     try:
-        verdict = play(plan_of(seed, kinds=kinds, sales=sales, forgetful=sweeper), sweeper=sweeper)
+        verdict = play(plan_of(seed, kinds=kinds, sales=sales, forgetful=sweeper))
     except Exception as error:  # noqa: BLE001  # whatever it is, the seed is what people need
         broken = Violation("lives on", 0.0, f"the world broke down: {error!r}")
         verdict = Verdict(seed, [broken], 0, 0, 0.0, 0.0)
@@ -96,12 +98,15 @@ def run_worlds(
     *,
     kinds: Sequence[str] = KINDS,
     sales: int = 20,
-    sweeper: bool = False,
+    sweeper: bool | None = None,
     workers: int = 1,
     minutes: float | None = None,
     told: Callable[[Verdict, Report], bool] = lambda _verdict, _report: True,
 ) -> Report:
-    """Play the world of every seed. `told` hears of each; when it says False, or time is up, it is over."""
+    """Play the world of every seed. `told` hears of each; when it says False, or time is up, it is over.
+
+    `sweeper`: whether tills forget holds; None: in one world of ten.
+    """
     report = Report()
     began_s = time.monotonic()
     until_s = float("inf") if minutes is None else began_s + 60 * minutes

@@ -66,6 +66,8 @@ class Plan:
     sales: tuple[Sale, ...]
     faults: tuple[Fault, ...]
     shuffle: bool = True
+    forgetful: bool = False
+    """Some holds are left behind, and the gateway has to end them before they expire."""
 
     @property
     def readers(self) -> tuple[str, ...]:
@@ -81,8 +83,11 @@ class Plan:
         return replace(self, sales=tuple(each for each in self.sales if each not in gone))
 
 
-def plan_of(seed: int, *, kinds: Sequence[str] = KINDS, sales: int = 20, forgetful: bool = False) -> Plan:
-    """The world of a seed. `kinds`: which faults may happen; `forgetful`: some holds are left behind."""
+def plan_of(
+    seed: int, *, kinds: Sequence[str] = KINDS, sales: int = 20, forgetful: bool | None = None
+) -> Plan:
+    """The world of a seed. `kinds`: which faults may happen; `forgetful` None: one world in ten is."""
+    forgetful = seed % 10 == 0 if forgetful is None else forgetful
     chance = random.Random(seed)  # noqa: S311  # repeatable, not secret
     line_faults = [kind for kind in kinds if FAULTS[kind].group is Group.LINE]
     terminals: dict[str, Terminal] = {}
@@ -98,7 +103,7 @@ def plan_of(seed: int, *, kinds: Sequence[str] = KINDS, sales: int = 20, forgetf
         _sale(chance, number, number % tills, chance.choice(readers), forgetful=forgetful)
         for number in range(max(1, sales + chance.randrange(-4, 5)))
     )
-    plan = Plan(seed, tills, terminals, STRIPE_READERS, made, ())
+    plan = Plan(seed, tills, terminals, STRIPE_READERS, made, (), forgetful=forgetful)
     return replace(plan, faults=tuple(_faults(chance, plan, kinds)))
 
 

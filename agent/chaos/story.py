@@ -21,11 +21,19 @@ from agent.chaos.journal import Kept, read
 from agent.chaos.judge import Judge, Told, Truth, Violation
 from agent.chaos.plan import CURRENCY, PATIENCE_S, Plan, Sale
 from agent.chaos.sentry import Sentry
+from agent.chaos.store import GRACE_S
 
 CALM_S = 900.0
 """How long everything may take to end once nothing goes wrong any more."""
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # a disk whose flushes cost nothing; made private below
+
+CLOSED_S = (43 * 3600.0, 66 * 3600.0)
+"""Almost two days, and then almost 4 days and 18 hours: as long as brands of cards let money be held
+(docs.stripe.com/terminal/features/collect-payments). What is left is less than the sweeper waits for."""
+
+SWEEP_S = 600.0
+"""How long after its start the gateway has swept the books."""
 
 EPILOGUE = 100_000
 """Amounts of the sales that prove that every reader works again."""
@@ -46,14 +54,14 @@ class Verdict:
     timeline: list[str] = field(default_factory=list)
 
 
-def play(plan: Plan, *, trace: bool = False, sweeper: bool = False) -> Verdict:
+def play(plan: Plan, *, trace: bool = False) -> Verdict:
     """Let one world happen and judge it."""
     began_s = time.process_time()
     collecting = gc.isenabled()
     gc.disable()
     try:
         with tempfile.TemporaryDirectory(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None) as folder:
-            story = _Story(plan, Path(folder), trace=trace, sweeper=sweeper)
+            story = _Story(plan, Path(folder), trace=trace)
             verdict = story.run()
     finally:
         if collecting:
@@ -65,7 +73,7 @@ def play(plan: Plan, *, trace: bool = False, sweeper: bool = False) -> Verdict:
 class _Story:
     """One world while it happens."""
 
-    def __init__(self, plan: Plan, folder: Path, *, trace: bool, sweeper: bool) -> None:
+    def __init__(self, plan: Plan, folder: Path, *, trace: bool) -> None:
         self._plan = plan
         self._folder = folder
         self.eyes = Eyes(self._now_s, trace=trace)
@@ -87,7 +95,7 @@ class _Story:
         amounts = {f"s{sale.number}": (sale.reader, sale.amount) for sale in plan.sales}
         for number, reader in enumerate(plan.readers):
             amounts[f"e{number}"] = (reader, EPILOGUE + 100 * number)
-        self.judge = Judge(amounts, self._truth, patience_s=PATIENCE_S, sweeper=sweeper)
+        self.judge = Judge(amounts, self._truth, patience_s=PATIENCE_S, sweeper=plan.forgetful)
         self.sentry = Sentry(folder / "journal.db", self._unwritten)
         self._journal: Mapping[str, Kept] = {}
 
@@ -159,6 +167,8 @@ class _Story:
         await sell(self._plan, self._tills)
         self._end_faults()
         await self._calm()
+        if self._plan.forgetful:
+            await self._weekend()
         await self._epilogue(door)
         await self.house.close()
         self._judge()
@@ -182,6 +192,15 @@ class _Story:
                 if not busy and not gateway.journal.unsettled():
                     return
             await asyncio.sleep(2.0)
+
+    async def _weekend(self) -> None:
+        """Nobody comes for almost as long as money can be held; then the gateway is started again."""
+        for closed_s in CLOSED_S:
+            self.house.terminate(closed_s + 1.0)
+            await asyncio.sleep(GRACE_S + 1.0)
+            self.world.loop.sleep_through(closed_s)
+            await asyncio.sleep(SWEEP_S)
+            await self._calm()
 
     async def _epilogue(self, door: Door) -> None:
         """One plain sale at every reader."""

@@ -119,6 +119,10 @@ class ChaosLoop(asyncio.BaseEventLoop):
         self._scheduled = kept
         self._timer_cancelled_count = 0
 
+    def sleep_through(self, seconds: float) -> None:
+        """Let time pass in which nothing happens: what was due meanwhile is due at its end."""
+        self._seconds += seconds
+
     def resume(self, handles: list[asyncio.Handle]) -> None:
         """Let parked steps happen now."""
         self._ready.extend(handles)

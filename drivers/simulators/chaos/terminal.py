@@ -149,8 +149,10 @@ class StoreTerminal:
             self.plan.begin(fault, seed)
 
     def heal(self) -> None:
-        """The line is good again, and the cable in."""
+        """The line is good again, the cable in, and nobody at its keys."""
         self._plugged.set()
+        if isinstance(self.device.task, _Occupied):
+            self.device.task = None
         if self.plan is not None:
             self.plan.end()
 

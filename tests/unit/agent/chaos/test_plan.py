@@ -45,6 +45,7 @@ def test_holds_are_forgotten_only_where_somebody_sweeps() -> None:
 
     assert forgotten(forgetful=False) == 0
     assert forgotten(forgetful=True) > 0
+    assert [plan.seed for plan in MANY if plan.forgetful] == list(range(0, 200, 10))
 
 
 def test_faults_say_what_they_are() -> None:

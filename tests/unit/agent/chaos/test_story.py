@@ -9,7 +9,7 @@ import pytest
 from agent.chaos.crowd import Till
 from agent.chaos.faults import KINDS, Fault
 from agent.chaos.house import House
-from agent.chaos.plan import Plan, plan_of
+from agent.chaos.plan import Plan, Sale, plan_of
 from agent.chaos.story import play
 from agent.payments.desk import Desk
 from agent.payments.model import State
@@ -121,3 +121,10 @@ def test_every_kind_of_fault_has_its_place_in_a_story() -> None:
     verdict = play(with_faults(*faults))
     assert verdict.violations == []
     assert len({kind for kind, _ in verdict.coverage}) > 15
+
+
+def test_holds_that_a_till_forgets_are_swept_before_they_expire() -> None:
+    sale = Sale(0, 0, "stripe-1", 1000, 0.0, 1.0, manual=True, after="forget")
+    plan = replace(CALM, sales=(sale,))
+    assert play(replace(plan, forgetful=True)).violations == []
+    assert play(plan).states["authorized"] == 1

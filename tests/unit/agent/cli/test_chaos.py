@@ -7,6 +7,7 @@ import pytest
 from agent.chaos import command
 from agent.chaos.judge import Violation
 from agent.chaos.many import Report
+from agent.chaos.real import Soak
 from agent.cli.command import dispatch
 
 
@@ -38,3 +39,20 @@ def test_a_broken_promise_ends_with_1(
 def test_wrong_words_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["chaos", "--faults", "nonsense"]) == 2
     assert "nonsense" in capsys.readouterr().err
+
+
+def test_the_real_thing_is_for_minutes_and_says_what_came_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[float, int]] = []
+
+    def main(minutes: float, seed: int) -> Soak:
+        asked.append((minutes, seed))
+        return Soak(violations=[Violation("ends", 1.0, "x")] if seed == 3 else [])
+
+    monkeypatch.setattr("agent.chaos.real.main", main)
+    assert dispatch(["chaos", "--real"]) == 0
+    assert "no promise was broken" in capsys.readouterr().out
+    assert dispatch(["chaos", "--real", "--minutes", "2", "--seed", "3", "-o", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["violations"]
+    assert asked == [(10.0, 1), (2.0, 3)]
