@@ -51,6 +51,7 @@ async def test_whatever_breaks_under_bluetooth_every_sale_is_settled_and_nothing
         "p50",
         "p99",
         "sales paid/failed",
+        "asked again",
     )
     by_cause: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for each in cycles:
@@ -58,7 +59,8 @@ async def test_whatever_breaks_under_bluetooth_every_sale_is_settled_and_nothing
     for cause, some in by_cause.items():
         backs = [each["back_s"] for each in some]
         sales = "/".join(str(sum(each["sale"] == state for each in some)) for state in ("paid", "failed"))
-        table.add(cause, len(some), quantile(backs, 0.5), quantile(backs, 0.99), sales)
+        again = sum(each["again"] for each in some)
+        table.add(cause, len(some), quantile(backs, 0.5), quantile(backs, 0.99), sales, again)
     for each in cycles:
         assert each["sale"] in {"paid", "failed"}, each
         assert each["books"][0] == each["books"][1], each

@@ -156,9 +156,10 @@ class Trial:
         moment = self._chance.choice(MOMENTS)
         _log.info("next: %s, while %s", cause, moment)
         breaks = self._breaks[cause]
+        again = 0
         if moment == IDLE:
             mended = await breaks()
-            back, state = await within(90, self._sold_again(), shop)
+            back, state, again = await within(90, self._sold_again(), shop)
         else:
             async with asyncio.TaskGroup() as group:
                 sale = group.create_task(self.sale(), name="sale")
@@ -175,13 +176,15 @@ class Trial:
             "moment": moment,
             "back_s": max(0.0, back - mended),
             "sale": state,
+            "again": again,
             "books": [self._captured, await self._radio.do("ledger")],
             "descriptors": _descriptors(),
             "resident_kib": _resident_kib(),
         }
 
-    async def _sold_again(self) -> tuple[float, str]:
-        """Sell as a cashier does: again, if nobody was reached; when the terminal asked for a card."""
+    async def _sold_again(self) -> tuple[float, str, int]:
+        """Sell as a cashier does; when the terminal asked for a card, and how often it was tried again."""
+        again = 0
         while True:
             async with asyncio.TaskGroup() as group:
                 sale = group.create_task(self.sale(), name="sale")
@@ -189,8 +192,9 @@ class Trial:
                 await asyncio.wait({sale, asked}, return_when=asyncio.FIRST_COMPLETED)
                 state = (await sale)["state"]
                 if asked.done():
-                    return await asked, state
+                    return await asked, state, again
                 asked.cancel()
+            again += 1
 
     # -- what breaks; each returns when it works again ---------------------------------------------------
 
