@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import ble, call, clockwork, journal, live, zvt
+from bench import ble, call, clockwork, journal, live, zvt, zvt_door
 from bench.customers import AT_ONCE, OTHERS, USUAL, Customers
 from bench.figures import Figure, quantile, spread
 from bench.processes import Process, python
@@ -285,6 +285,24 @@ def bluetooth(_folder: Path, effort: Effort) -> Sequence[Figure]:
 
 Part = Callable[[Path, Effort], Sequence[Figure]]
 
+
+def door(folder: Path, effort: Effort) -> Sequence[Figure]:
+    """ZVT registers beside HTTP tills, all readers at once, every card at the same moment."""
+    del folder
+    registers, tills = zvt_door.measure(effort.rush_readers, effort.rounds)
+    note = f"{len(registers)} sales each on {effort.rush_readers} readers; beside: a till by HTTP"
+    return [
+        Figure(
+            f"ZVT register, card's result to 04 0F, p{share * 100:.0f}",
+            quantile(registers, share) * 1000,
+            "ms",
+            beside=quantile(tills, share) * 1000,
+            note=note,
+        )
+        for share in (0.5, 0.99)
+    ]
+
+
 PARTS: Mapping[str, Part] = {
     "start": start,
     "idle": idle,
@@ -295,6 +313,7 @@ PARTS: Mapping[str, Part] = {
     "wait": wait,
     "paced": paced,
     "rush": rush,
+    "door": door,
 }
 
 
