@@ -1,6 +1,7 @@
 """What one run of the deep tests shares: a folder, the root, the payload, a machine that is already up."""
 
 import asyncio
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -63,25 +64,29 @@ class Bench:
         return memory
 
     async def _boot(self, memory: Path) -> None:
-        guest = self.guest("boot", plain(self.blank))
+        guest = self.guest("boot")
         with Stopwatch(self, "boot of the guest"):
             async with guest:
                 await guest.save(memory)
 
-    def guest(self, name: str, disk: Mapping[str, Any], *, resumed_from: Path | None = None) -> Guest:
-        """A machine with `disk` as its third; it boots when it is entered, or goes on from a saved memory."""
+    def guest(
+        self, name: str, disk: Mapping[str, Any] | None = None, *, resumed_from: Path | None = None
+    ) -> Guest:
+        """A machine with `disk`, or a blank one, as its third; it boots, or goes on from a saved memory.
+
+        A disk that can be written: what a machine was booted with it must be resumed with.
+        """
+        folder = self.new_folder(name)
+        if disk is None:
+            shutil.copyfile(self.blank, folder / "store.ext4")
+            disk = plain(folder / "store.ext4", read_only=False)
         disks = [
             Disk("root", plain(self.root.image)),
             Disk("payload", plain(self.payload_image)),
             Disk("store", disk),
         ]
-        return Guest(
-            self.root,
-            self.new_folder(name),
-            disks,
-            ("-device", "qemu-xhci,id=usb"),
-            resumed_from=resumed_from,
-        )
+        extra = ("-device", "qemu-xhci,id=usb")
+        return Guest(self.root, folder, disks, extra, resumed_from=resumed_from)
 
     def new_folder(self, name: str) -> Path:
         """An empty folder; the names of Unix sockets in it must stay short."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.deep.qmp import Qmp
+from tests.deep.qmp import Qmp, QmpError
 from tests.deep.rootfs import Root
 
 BOOT_S = 240.0
@@ -93,6 +93,10 @@ class Guest:
                     await self._resume(self.resumed_from)
                 else:
                     await self.hear("ready")
+        except (QmpError, ConnectionError) as error:
+            words = await self._last_words()
+            await self.unplug()
+            raise GuestError(f"{error}: {words}") from error
         except BaseException:
             await self.unplug()
             raise
@@ -139,6 +143,8 @@ class Guest:
 
     async def _last_words(self) -> str:
         assert self._process.stderr is not None
+        with suppress(ProcessLookupError):
+            self.cut()
         return "QEMU ended: " + (await self._process.stderr.read()).decode().strip()
 
     async def _resume(self, state: Path) -> None:

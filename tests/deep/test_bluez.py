@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.deep.bench import Bench
-from tests.deep.guest import plain
 from tests.deep.table import quantile
 from tests.deep.timing import left_s
 
@@ -35,7 +34,7 @@ async def test_whatever_breaks_under_bluetooth_every_sale_is_settled_and_nothing
     wanted = int(max(LEAST, min(CYCLES, (left_s() - 60) / CYCLE_S)))
     cycles: list[dict[str, Any]] = []
     booted = await asyncio.to_thread(lambda: bench.booted)
-    async with bench.guest("bluez", plain(bench.blank), resumed_from=booted) as guest:
+    async with bench.guest("bluez", resumed_from=booted) as guest:
         await guest.tell("bluez.store", causes=list(CAUSES), cycles=wanted, seed=4)
         async for said in guest.lines():
             if "cycle" in said:

@@ -13,7 +13,7 @@ from drivers.simulators.zvt_terminal.customers import Customer
 from drivers.simulators.zvt_terminal.profiles import PROFILES
 from drivers.simulators.zvt_terminal.terminal import Terminal
 from tests.deep.bench import Bench
-from tests.deep.guest import Guest, plain
+from tests.deep.guest import Guest
 from tests.deep.table import quantile
 
 pytestmark = [pytest.mark.real_time, pytest.mark.timeout(1800), pytest.mark.takes(60)]
@@ -91,7 +91,7 @@ async def usb_store(bench: Bench) -> AsyncIterator[UsbStore]:
     async with (
         asyncio.TaskGroup() as group,
         TcpListener("127.0.0.1", 0) as listener,
-        bench.guest("usb", plain(bench.blank), resumed_from=bench.booted) as guest,
+        bench.guest("usb", resumed_from=bench.booted) as guest,
     ):
         hosting = group.create_task(_host(listener, terminal), name="terminal")
         adapter = Adapter(guest, listener)
