@@ -95,7 +95,7 @@ def _wire(name: str) -> Trouble:
 
 
 def _line(name: str, *, serial_only: bool = False) -> Trouble:
-    return Trouble(name, Group.LINE, stripe=False, serial_only=serial_only)
+    return Trouble(name, Group.LINE, (5.0, 150.0), stripe=False, serial_only=serial_only)
 
 
 _LIST: Final = (

@@ -32,6 +32,9 @@ CLOSED_S = (43 * 3600.0, 66 * 3600.0)
 """Almost two days, and then almost 4 days and 18 hours: as long as brands of cards let money be held
 (docs.stripe.com/terminal/features/collect-payments). What is left is less than the sweeper waits for."""
 
+NOTICED_S = 65.0
+"""A terminal is looked at once a minute: by then a link that broke without a word is known to be gone."""
+
 SWEEP_S = 600.0
 """How long after its start the gateway has swept the books."""
 
@@ -166,6 +169,7 @@ class _Story:
         self._begin_faults()
         await sell(self._plan, self._tills)
         self._end_faults()
+        await asyncio.sleep(NOTICED_S)
         await self._calm()
         if self._plan.forgetful:
             await self._weekend()

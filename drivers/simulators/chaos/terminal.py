@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import Context
 from datetime import datetime
 from typing import Any
 
@@ -31,10 +32,11 @@ class LinePlan(Plan):
         self._plans[fault.partition("=")[0]] = plan
         self.idle_s = plan.idle_s if plan.idle_s is not None else self.idle_s
 
-    def end(self) -> None:
-        """The line is good again."""
-        self._plans.clear()
-        self.idle_s = None
+    def end(self, fault: str = "") -> None:
+        """One fault is over, or all of them."""
+        for name in [fault] if fault else list(self._plans):
+            self._plans.pop(name, None)
+        self.idle_s = next((plan.idle_s for plan in self._plans.values() if plan.idle_s is not None), None)
 
     def new_link(self) -> None:
         """As `Plan.new_link`."""
@@ -143,10 +145,11 @@ class StoreTerminal:
                 await self._plugged.wait()
         await self._listener.open()
 
-    def line_fault(self, fault: str, seed: int) -> None:
-        """Let a fault of the list be in force from now on; "absent" is a cable that is out."""
+    def line_fault(self, fault: str, seconds: float, seed: int) -> None:
+        """Let a fault of the list be in force for a while."""
         if self.plan is not None:
             self.plan.begin(fault, seed)
+            asyncio.get_running_loop().call_later(seconds, self.plan.end, fault, context=Context())
 
     def heal(self) -> None:
         """The line is good again, the cable in, and nobody at its keys."""

@@ -250,7 +250,7 @@ class ChaosWorld:
             case _ if (what := what.removeprefix("line ")) in FAULTS and terminal.plan is not None:
                 if FAULTS[what].serial_only and not self._declared[reader]["serial"]:
                     return False
-                terminal.line_fault(what, seed)
+                terminal.line_fault(what, seconds, seed)
             case _:
                 return False
         return True

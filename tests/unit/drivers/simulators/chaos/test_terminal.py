@@ -22,6 +22,8 @@ def test_faults_begin_and_end_while_the_line_is_used() -> None:
     plan.new_link()
     assert plan.apply(Direction.UP, b"abc") == []
     assert (fired, plan.idle_s) == (["loss"], 7)
+    plan.end("loss")
+    assert (plan.apply(Direction.UP, b"abc"), plan.idle_s) == ([Write(Direction.UP, b"abc")], 7)
     plan.end()
     assert (fired, plan.idle_s) == (["loss"], None)
     assert plan.apply(Direction.DOWN, b"abc") == [Write(Direction.DOWN, b"abc")]
@@ -47,7 +49,7 @@ async def test_a_terminal_serves_is_unplugged_and_serves_again(bad_line: bool) -
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(terminal.serve(), name="terminal")
             for fault in sorted(FAULTS)[:3]:
-                terminal.line_fault(fault, 1)
+                terminal.line_fault(fault, 5.0, 1)
             terminal.heal()
             assert (await store.pay(Session(1200))).amount_captured == 1200
             pulled = group.create_task(terminal.unplug(5.0), name="unplug")
