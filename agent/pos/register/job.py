@@ -140,14 +140,22 @@ class Job:
         return LINK_REPEATS_S if self.conversation.line.serial else 0.0
 
     def _fit(self, message: Message) -> Message:
-        """The message, or what of it a register takes that announced little room (tag 1A)."""
+        """The message, or what of it a register takes that announced little room (tag 1A).
+
+        Errors: `NoAnswerError` where even that is too much.
+        """
         limit = self.permits.max_apdu
         if limit is None or len(encode(message)) + STAMP_SIZE <= limit:
             return message
         shorter = replace(message, fields=tuple(field for field in message.fields if field.id != CONTAINER))
         if len(encode(shorter)) + STAMP_SIZE <= limit:
             return shorter
-        return replace(message, fields=tuple(field for field in message.fields if field.id in ESSENTIAL))
+        least = replace(message, fields=tuple(field for field in message.fields if field.id in ESSENTIAL))
+        if len(encode(least)) + (STAMP_SIZE if self.till.sequence.active else 0) > limit:
+            raise NoAnswerError(
+                f"{message.command:04X} cannot be told to a register that takes {limit} bytes"
+            )
+        return least
 
     # -- signs of life --------------------------------------------------------------------------------
 
@@ -179,7 +187,9 @@ class Job:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Inside, no other command of this till is at work. Errors: `EndedError` A0 after a long wait."""
+        """Inside, no other command of this till is at work. Errors: `EndedError` A0 after a long
+        wait, `NoAnswerError` when the register has hung up meanwhile.
+        """
         lock = self.till.turn
         until = asyncio.get_running_loop().time() + TURN_S
         while True:
@@ -191,11 +201,11 @@ class Job:
                 if asyncio.get_running_loop().time() >= until:
                     raise EndedError(results.BUSY) from None
                 await self.show(Progress.CHECKING)
-        self.till.job = self
-        self.conversation.when_gone(self.stop)
-        if self.conversation.gone:
-            self.stop()
         try:
+            if self.conversation.gone:
+                raise NoAnswerError("the register hung up while its command waited")
+            self.till.job = self
+            self.conversation.when_gone(self.stop)
             yield
         finally:
             self.conversation.when_gone(None)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
 from types import MappingProxyType
@@ -25,7 +26,7 @@ from drivers.zvt.commands.codec import decode_bytes
 from drivers.zvt.commands.reports import Abort
 from drivers.zvt.commands.setup import Registration
 from drivers.zvt.currency import NUMBERS
-from drivers.zvt.errors import RemoteProtocolError
+from drivers.zvt.errors import DecodeError, RemoteProtocolError
 from drivers.zvt.message import Message
 from drivers.zvt.permits import Permits
 from drivers.zvt.sequence import OFFER, MessageSequence
@@ -119,7 +120,8 @@ class TillTerminal:
         self._options = options
         memory.facts.terminal_id = options.terminal_id or memory.facts.terminal_id or terminal_id
         if memory.facts.registration:
-            self._take_up(decode_bytes(bytes.fromhex(memory.facts.registration)))
+            with suppress(DecodeError):  # of a version that could read more: the register registers again
+                self._take_up(decode_bytes(bytes.fromhex(memory.facts.registration)))
 
     # -- how it stands --------------------------------------------------------------------------------
 

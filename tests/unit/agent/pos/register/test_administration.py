@@ -194,6 +194,16 @@ async def test_a_registration_outlives_the_gateway(tmp_path: Path) -> None:
         assert {message.command for message in heard.prints} == {PRINT_BLOCK}
 
 
+async def test_a_registration_that_cannot_be_read_any_more_is_forgotten(tmp_path: Path) -> None:
+    shop = RegisterShop(tmp_path)
+    async with shop.open():
+        await shop.register().register("8A")
+        shop.terminal.memory.facts.registration = "0600020000"
+        await shop.terminal.memory.save()
+    async with shop.open():
+        assert not shop.terminal.permits.registered
+
+
 async def test_the_language_stays(tmp_path: Path) -> None:
     shop = RegisterShop(tmp_path)
     async with shop.open():

@@ -40,8 +40,7 @@ async def test_a_register_that_hung_up_while_it_waited_starts_nothing(tmp_path: 
             await register.close()
             await asyncio.sleep(1)
         await shop.settled()
-        assert all(session.state.ended for session in shop.sessions())
-        assert await shop.captured() == 0
+        assert shop.sessions() == []
 
 
 def test_what_is_never_said_is_not_in_the_code() -> None:
