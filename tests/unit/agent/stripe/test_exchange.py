@@ -387,22 +387,27 @@ async def test_an_answer_too_many_is_nobodys() -> None:
 async def test_a_request_after_the_answer_was_canceled_gets_its_own() -> None:
     """What comes for a request that nobody waits for any more is not taken for the next one's answer."""
     calls = 0
+    canceled = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal calls
-        calls += 1
-        number = calls
-        await asked(reader)
-        if number == 1:
-            await asyncio.sleep(0.2)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number)
-        await writer.drain()
+        while True:
+            await asked(reader)
+            calls += 1
+            number = calls
+            if number == 2:
+                sending.cancel()
+                await canceled.wait()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number)
+            await writer.drain()
 
-    async with server(serve) as url, PooledExchange() as exchange:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await exchange.send(request(url))
-        assert (await exchange.send(request(url))).body == b"2"
+    async with server(serve) as url, PooledExchange() as exchange, asyncio.TaskGroup() as group:
+        assert (await exchange.send(request(url))).body == b"1"
+        sending = group.create_task(exchange.send(request(url)))
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        canceled.set()
+        assert (await exchange.send(request(url))).body == b"3"
 
 
 @pytest.mark.parametrize("line_break", ["\n", "\r"])
