@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import datetime
 
 from agent.payments.errors import OrderError, PaymentsError
 from agent.payments.model import PosKey, Session, State
@@ -33,6 +34,9 @@ AMOUNT_MAX = 99_999_999
 
 _TOO_MUCH = 0xC3
 _REFUSES_REPEATED_ORDERS = 0x04
+
+SAME_ORDER_S = 3600.0
+"""What was paid longer ago is another order, unless the register says otherwise: most count anew each day."""
 
 SETTLE_S = 30.0
 """How long a refund or release may take before the register is told that it did not work."""
@@ -182,11 +186,16 @@ async def _order_number(job: Job, amount: int) -> str | None:
     paid = job.till.memory.by_order(name)
     if paid is None or rule == "never" or job.till.reversed(paid):
         return name
-    if asked or (rule == "same-amount" and paid.amount == amount):
+    repeat = rule == "same-amount" and paid.amount == amount and _age_s(job, paid) < SAME_ORDER_S
+    if asked or repeat:
         log.info("till %s: order %s was paid as receipt %s", job.till.till, name, paid.receipt)
         await _tell_again(job, paid)
         raise EndedError(results.ALREADY_REVERSED)
     return name
+
+
+def _age_s(job: Job, entry: Entry) -> float:
+    return (job.till.local() - datetime.fromisoformat(entry.at)).total_seconds()
 
 
 # -- with the customer's card -------------------------------------------------------------------------------

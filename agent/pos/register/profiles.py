@@ -59,7 +59,8 @@ class Profile:
 
     repeated_orders: str = "same-amount"
     """What an order number (1F0D) that was paid before means: `asked` counts only with bit 04 of 1F15,
-    `same-amount` also without it if the amount is the same, `never` is never looked at."""
+    `same-amount` also without it if the amount is the same and it was paid within the hour, `never` is never
+    looked at."""
 
     open_holds_block_closing: bool = False
     """06 50 is refused with B8 while pre-authorisations are open."""

@@ -104,7 +104,11 @@ class Settling:
     async def settle(self, entry: Entry) -> bool:
         """Bring the money where the entry's fate wants it; True when nothing is left to be done."""
         try:
-            if entry.fate is Fate.OPEN or not await self._follow(entry):
+            if entry.fate is Fate.OPEN:
+                if entry.id in self.in_hand:
+                    return False
+                self.decide(entry)  # its job was broken off, as by a register that fell silent
+            if not await self._follow(entry):
                 return False
             entry.unsettled = False
             await self._memory.save(entry)
@@ -172,14 +176,25 @@ class Settling:
 
     async def _give_rest_back(self, entry: Entry, session: Session, over: int) -> bool:
         """What was captured beyond what the register took; True when that is over."""
-        rest, _ = await self._desk.refund(session.id, over, PosKey(f"{entry.key}-rest"), self._till)
-        if rest.state.ended and rest.state is not State.PAID:
+        done, trouble = await self._give_back(session, over, f"{entry.key}-rest")
+        if trouble:
             log.critical(
-                "till %s took less than was captured for receipt %s (session %s), and the rest, %s, cannot "
-                "be given back (%s): give it to the customer another way",
-                self._till, entry.receipt, session.id, rest.order.money, rest.message,
+                "till %s took less than was captured for receipt %s (session %s), and the rest, %d %s, "
+                "cannot be given back (%s): give it to the customer another way",
+                self._till, entry.receipt, session.id, over, session.order.money.currency, trouble,
             )  # fmt: skip
-        return rest.state.ended
+        return done
+
+    async def _give_back(self, session: Session, amount: int | None, key: str) -> tuple[bool, str]:
+        """Whether giving so much back is over, and why it can never be; "" if it can, or was done."""
+        try:
+            refund, _ = await self._desk.refund(session.id, amount, PosKey(key), self._till)
+        except OrderError as error:
+            if error.code != "refund_unsupported":
+                raise
+            return True, str(error)
+        failed = refund.state.ended and refund.state is not State.PAID
+        return refund.state.ended, (refund.message or refund.code or refund.state) if failed else ""
 
     def _reversed(self, entry: Entry) -> bool:
         return self._memory.follower(entry) is not None
@@ -188,13 +203,13 @@ class Settling:
         if session.state is State.PAID:
             if session.amount_refunded >= session.amount_captured:
                 return True
-            refund, _ = await self._desk.refund(session.id, None, PosKey(f"{entry.key}-undo"), self._till)
-            if refund.state.ended and refund.state is not State.PAID:
+            done, trouble = await self._give_back(session, None, f"{entry.key}-undo")
+            if trouble:
                 log.critical(
                     "session %s was paid, its register does not know, and it cannot be given back (%s): "
-                    "give the customer the money another way", session.id, refund.message,
+                    "give the customer the money another way", session.id, trouble,
                 )  # fmt: skip
-            return refund.state.ended
+            return done
         if session.state in _UNDER_WAY or session.state is State.AUTHORIZED:
             try:
                 session = await self._desk.cancel(session.id, self._till)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from agent.pos.register.memory_file import MemoryFileError
 from agent.pos.register.profiles import PROFILES
 from drivers.contract import Capability, Kind, Outcome, PaymentRequest, Report, Verdict
 from drivers.zvt.message import Message
-from tests.register_shop import STATUS, YES, RegisterShop, numbered
+from tests.register_shop import STATUS, YES, HungUpError, RegisterShop, numbered
 from tests.unit.agent.pos.register.test_settling import CashRegisterReader, drawer_shop
 
 AT = "2026-03-08T17:49:23+01:00"
@@ -24,9 +25,9 @@ async def test_what_is_woken_while_something_is_settled_is_settled_too(
 ) -> None:
     async with RegisterShop(tmp_path).open() as shop:
         memory, settling = shop.terminal.memory, shop.terminal.settling
+        settling.in_hand.update({1, 2})
         first = await memory.begin(Deed.PAYMENT, 1000, "eur", AT)
         second = await memory.begin(Deed.PAYMENT, 1000, "eur", AT)
-        settling.in_hand.add(second.id)
         real = memory.save
 
         async def save(*entries: Entry) -> None:
@@ -37,6 +38,7 @@ async def test_what_is_woken_while_something_is_settled_is_settled_too(
             await real(*entries)
 
         monkeypatch.setattr(memory, "save", save)
+        settling.in_hand.discard(first.id)
         first.fate = Fate.VOID
         settling.wake()
         await asyncio.sleep(100)
@@ -188,6 +190,71 @@ async def test_a_reversal_that_fails_after_the_register_was_told_is_said_loudly(
         assert shop.sessions()[0].state is State.FAILED
     [line] = [each for each in caplog.records if each.levelno == logging.CRITICAL]
     assert "the drawer is empty" in line.getMessage()
+
+
+async def test_a_refund_whose_register_fell_silent_is_known_all_the_same(tmp_path: Path) -> None:
+    class Deliberate(CashRegisterReader):
+        async def pay(self, request: PaymentRequest, report: Report) -> Outcome:
+            if request.kind is Kind.REFUND:
+                await asyncio.sleep(20)
+            return await super().pay(request, report)
+
+    drawer = Deliberate()
+    shop = RegisterShop(tmp_path, driver=lambda _: drawer)
+    async with shop.open():
+        register = shop.register()
+        await register.register("8E")
+        assert (await register.pay(1000)).end == "06 0F"
+        heard: list[Message] = []
+
+        def falls_silent(message: Message) -> bytes | None:
+            heard.append(message)
+            return YES if len(heard) == 1 else None
+
+        with suppress(HungUpError):
+            await register.run("06 31 0D 00 00 00 04 00 00 00 00 04 00 87 00 01", falls_silent)
+        await shop.settled()
+        assert drawer.money == 600
+        closed = await shop.register().run("06 50 03 00 00 00")
+        assert (closed.end, closed.status.amount) == ("06 0F", 600)
+
+
+async def test_money_that_no_reader_can_give_back_is_said_loudly(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    drawer = CashRegisterReader(frozenset({Capability.DISPLAY}))
+    shop = RegisterShop(tmp_path, driver=lambda _: drawer)
+    async with shop.open():
+        no = bytes.fromhex("846600")
+        await shop.register().pay(1000, lambda each: no if each.command == STATUS else YES)
+        await shop.settled()
+        assert drawer.money == 1000
+    [line] = [each for each in caplog.records if each.levelno == logging.CRITICAL]
+    assert "cannot give money back" in line.getMessage()
+
+
+async def test_an_order_number_of_yesterday_is_another_order(tmp_path: Path) -> None:
+    """Registers count bills or tables anew each day: the same sum twice must be paid twice."""
+    async with RegisterShop(tmp_path).open() as shop:
+        register = shop.register()
+        order = "06 06 1F 0D 03 F0 F1 F2".replace("F0 F1 F2", "30 30 37")
+        for pause_s, end, captured in ((0, "06 0F", 1000), (600, "06 1E B4", 1000), (86_400, "06 0F", 2000)):
+            await asyncio.sleep(pause_s)
+            await shop.customer()
+            assert (await register.pay(1000, extra=order)).end == end
+            assert await shop.captured() == captured
+
+
+@pytest.mark.parametrize("room", ["00 10", "00 05", "00 40"])
+async def test_a_register_with_hardly_any_room_ends_no_gateway(tmp_path: Path, room: str) -> None:
+    async with RegisterShop(tmp_path).open() as shop:
+        await shop.customer()
+        register = shop.register()
+        with suppress(HungUpError):
+            await register.register("8E", f"06 04 1A 02 {room}")
+            await register.pay(1000)
+        await shop.settled()
+        assert (await shop.register().register("8E")).end == "06 0F", "once it says what it can take"
 
 
 async def test_a_number_that_comes_round_again_is_a_new_message(tmp_path: Path) -> None:
