@@ -101,8 +101,8 @@ class Session:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more happens by itself."""
-        return self.state in _ENDED or self.held
+        """Whether nothing more happens by itself; held money is on its way while there is `progress`."""
+        return self.state in _ENDED or (self.held and not self.progress)
 
 
 class Gateway:

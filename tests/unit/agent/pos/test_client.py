@@ -105,6 +105,22 @@ async def test_held_money_is_captured_canceled_and_given_back(door: Door) -> Non
     assert (await at(door, lambda gateway: gateway.cancel(second))).id == second.id
 
 
+@pytest.mark.parametrize(("settlement", "end"), [("capture", "paid"), ("release", "released")])
+async def test_held_money_that_is_on_its_way_is_waited_for(door: Door, settlement: str, end: str) -> None:
+    """A capture that takes longer than its call is no hold that waits for another word."""
+    opened = await at(door, lambda gateway: gateway.open("till-1", 1250, "eur", "k1", capture="manual"))
+    door.desk.move(opened.id, EventKind.STARTED)
+    door.desk.conclude(opened.id, "authorized", amount_authorized=1250)
+    door.desk.move(opened.id, EventKind.SETTLING, settlement=settlement)
+    on_its_way = await at(door, lambda gateway: gateway.session(opened.id))
+    assert (on_its_way.held, on_its_way.settled) == (True, False)
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(at(door, lambda gateway: gateway.wait(on_its_way)))
+        await door.desk.until_waiting(1)
+        door.desk.conclude(opened.id, end, amount_captured=1250 if end == "paid" else 0)
+    assert (waiting.result().state, waiting.result().settled) == (end, True)
+
+
 async def test_readers_sales_and_tokens(door: Door) -> None:
     (reader,) = await at(door, lambda gateway: gateway.readers())
     assert reader["name"] == "till-1"
