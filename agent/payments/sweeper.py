@@ -39,6 +39,9 @@ from drivers.contract import (
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 20
+"""Entries that are looked up in one turn of the event loop: a busy store has thousands; customers wait."""
+
 HELD_AT_ONCE = 1000
 """Authorized sessions that are held against the books in one sweep."""
 
@@ -121,11 +124,16 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep for ever; what cannot be asked now is asked the next time."""
         await asyncio.sleep(self._policy.first_after_s)
+        told = False
         while True:
             try:
                 await self.sweep()
+                told = False
             except (DriverError, JournalError) as error:
-                log.info("the books could not be swept, trying again later: %s", error)
+                # a key that may not search would go unnoticed, and holds run out then
+                level = logging.INFO if told else logging.WARNING
+                log.log(level, "the books could not be swept, trying again later: %s", error)
+                told = True
             await asyncio.sleep(self._policy.interval_s)
 
     async def sweep(self) -> Swept:
@@ -137,7 +145,9 @@ class Sweeper:
             entries = await books.entries(since)
             seen += len(entries)
             held: set[SessionId] = set()
-            for entry in entries:
+            for number, entry in enumerate(entries):
+                if number % AT_ONCE == 0:
+                    await asyncio.sleep(0)
                 owner, known = self._owner(entry), self._known(entry.session)
                 if owner is not None and entry.verdict is Verdict.AUTHORIZED:
                     held.add(owner.id)

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from agent.payments.desk import Desk
-from agent.payments.errors import JournalError
+from agent.payments.errors import JournalError, UnknownSessionError
 from agent.payments.journal import Journal
 from agent.payments.lane import Lane
 from agent.payments.model import EventKind, Session, State
@@ -374,13 +374,36 @@ async def test_drivers_without_books_are_passed_over(books: Books) -> None:
 async def test_it_goes_on_whatever_cannot_be_asked(books: Books, caplog: pytest.LogCaptureFixture) -> None:
     books.adopt()
     books.driver.failures = [DriverError("no network"), DriverError("still none")]
+    books.driver.shown = [entry("ses_gone", made_at=MORNING)]
     with caplog.at_level(logging.INFO):
         async with asyncio.TaskGroup() as group:
             task = group.create_task(books.sweeper.run())
             await asyncio.sleep(POLICY_.first_after_s + 3 * POLICY_.interval_s + 1)
             task.cancel()
     assert len(books.driver.looks) == 4
+    told = [each.levelname for each in caplog.records if "could not be swept" in each.getMessage()]
+    assert told == ["WARNING", "INFO"]
     assert "no network" in caplog.text
+
+
+async def test_a_long_list_keeps_nobody_waiting(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    books.adopt()
+    books.driver.shown = [entry(f"ses_{number}", made_at=now()) for number in range(100)]
+    looked = 0
+
+    def session(name: str) -> Session:
+        nonlocal looked
+        looked += 1
+        raise UnknownSessionError(name)
+
+    monkeypatch.setattr(books.journal, "session", session)
+    seen: list[int] = []
+    async with asyncio.TaskGroup() as group:
+        sweep = group.create_task(books.sweeper.sweep())
+        while not sweep.done():
+            seen.append(looked)
+            await asyncio.sleep(0)
+    assert max(after - before for before, after in zip(seen, [*seen[1:], looked], strict=True)) == 20
 
 
 async def test_a_journal_that_cannot_be_read_ends_a_sweep(books: Books) -> None:
