@@ -16,7 +16,7 @@ export COVERAGE_FILE := $(CURDIR)/.coverage
 gate = @printf '== %s\n' '$(1)'; $(2) || { printf '*** gate "%s" failed: %s\n' '$(1)' '$(2)' >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint style format types contracts dependencies twins unit mutants fuzz deep-test bench \
+.PHONY: help install demo test lint style format types contracts dependencies twins unit chaos mutants fuzz deep-test bench \
 	constraints clean distclean
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo 'make test         every gate and every test, with the coverage floors'
 	@echo 'make lint         the gates that run no tests'
 	@echo 'make mutants      deliberate bugs, one at a time: each must be seen by a test'
+	@echo 'make chaos        ten thousand simulated stores in which everything goes wrong, in about half an hour'
 	@echo 'make fuzz         search for bytes that break the ZVT decoders and dialogues'
 	@echo 'make deep-test    a real kernel, systemd and bluetoothd, real power cuts: tests/deep/README.md'
 	@echo 'make bench        measure against a hand-written script on the official SDK'
@@ -84,6 +85,9 @@ unit: $(DEV)
 	$(call gate,coverage of money and protocol,$(BIN)/coverage report --include=agent/payments/*$(comma)drivers/zvt/* --fail-under=100)
 
 comma := ,
+
+chaos: $(RUNTIME)
+	$(BIN)/tillgate chaos --seeds 1..10000 $(CHAOS)
 
 mutants: $(DEV)
 	$(BIN)/python -m tests.mutants $(MUTANTS)

@@ -262,8 +262,10 @@ class _Story:
         self.eyes.say("FAULT", f"now: {fault}")
         match FAULTS[fault.kind].group:
             case Group.GATEWAY:
+                self.judge.disturbed |= set(self._plan.readers)  # who wanted an end may be forgotten
                 self._at_gateway(fault)
             case Group.DISK:
+                self.judge.disturbed |= set(self._plan.readers)  # as above
                 self._at_disk(fault)
             case Group.CLOCK:
                 sign = 1 if fault.kind == "clock forward" else -1
