@@ -88,6 +88,9 @@ class Store:
         When this returns, what it accepted survives a power cut. It never raises.
         """
         try:
+            if self._writer.in_transaction:
+                # The last rollback failed, too. Whatever is written into what it left would look committed.
+                self._writer.execute("ROLLBACK")
             try:
                 self._commit_together(writes)
             except _REFUSALS as error:

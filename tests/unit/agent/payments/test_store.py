@@ -206,6 +206,37 @@ class TestTheDiskFails:
         put(store, *group)
         assert fold(store.history("ses_1")) == after
 
+    def test_a_rollback_that_fails_is_made_good_before_anything_is_acknowledged(
+        self, store: Store, path: Path
+    ) -> None:
+        session = put_new(store, "ses_1", (EventKind.STARTED, {}))
+        refused = 0
+        for after in range(1, 60):
+            left = after
+
+            def tick() -> int:
+                nonlocal left
+                left -= 1
+                return int(left <= 0)  # from then on every statement is interrupted, the rollback too
+
+            changed, write = then(session, EventKind.DOUBTED, {"code": "x", "message": "y"})
+            store._writer.set_progress_handler(tick, 1)
+            results = store.commit([write])
+            broken = store._writer.in_transaction
+            store._writer.set_progress_handler(None, 0)
+            refused += broken
+            if results == [None]:
+                session = changed
+                break
+            session, note = then(session, EventKind.PROGRESS, PROGRESS)
+            put(store, note)
+            assert not store._writer.in_transaction
+        assert refused
+        seen = sqlite3.connect(path)  # another connection sees what is committed, and nothing else
+        (events,) = seen.execute("SELECT count(*) FROM event").fetchone()
+        seen.close()
+        assert events == session.seq
+
     def test_a_write_error_of_the_system_loses_nothing(self, path: Path) -> None:
         """RLIMIT_FSIZE: the kernel itself refuses to let the log grow."""
         script = """
