@@ -6,7 +6,7 @@ from agent.pos.register import printing, slip
 from agent.pos.register.job import EndedError, Job
 from agent.pos.register.memory import Entry, Memory
 from agent.pos.register.outcomes import TOTAL_OF
-from agent.pos.register.payments import learn
+from agent.pos.register.repeats import learn
 from drivers.zvt import results
 from drivers.zvt.commands.codec import decode_bytes, encode
 from drivers.zvt.commands.reports import Abort, StatusInformation

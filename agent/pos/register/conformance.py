@@ -97,20 +97,20 @@ PROOFS: Mapping[int, Proof] = MappingProxyType(
             "test_books.py::test_the_last_result_is_repeated_byte_for_byte_after_a_restart",
         ),
         0x0622: Proof(
-            Support.PARTLY, "no extension", "test_payments.py::test_a_reservation_is_booked_in_part"
+            Support.PARTLY, "no extension", "test_bookings.py::test_a_reservation_is_booked_in_part"
         ),
-        0x0623: Proof(Support.DONE, "", "test_payments.py::test_a_reservation_is_released_in_part_or_whole"),
-        0x0624: Proof(Support.DONE, "", "test_payments.py::test_a_reservation_is_booked_in_part"),
-        0x0625: Proof(Support.DONE, "", "test_payments.py::test_a_reservation_is_released_in_part_or_whole"),
+        0x0623: Proof(Support.DONE, "", "test_bookings.py::test_a_reservation_is_released_in_part_or_whole"),
+        0x0624: Proof(Support.DONE, "", "test_bookings.py::test_a_reservation_is_booked_in_part"),
+        0x0625: Proof(Support.DONE, "", "test_bookings.py::test_a_reservation_is_released_in_part_or_whole"),
         0x0630: Proof(
             Support.DONE,
             "B4, B5",
-            "test_payments.py::test_a_payment_is_reversed_once_by_its_receipt_number",
+            "test_bookings.py::test_a_payment_is_reversed_once_by_its_receipt_number",
         ),
         0x0631: Proof(
             Support.PARTLY,
             "of a payment that BMP 87 names",
-            "test_payments.py::test_refunds_name_the_payment_they_come_from",
+            "test_bookings.py::test_refunds_name_the_payment_they_come_from",
         ),
         0x0650: Proof(
             Support.DONE, "", "test_books.py::test_totals_are_counted_by_card_and_closing_begins_anew"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent.payments.desk import Desk
 from agent.payments.errors import PaymentsError, ReaderUnavailableError, UnknownReaderError
 from agent.payments.model import ReaderState
-from agent.pos.register import administration, books, payments
+from agent.pos.register import administration, bookings, books, payments
 from agent.pos.register.conversation import Conversation, NoAnswerError
 from agent.pos.register.job import EndedError, Job
 from agent.pos.register.memory import Entry, Memory
@@ -54,11 +54,11 @@ HANDLERS: Mapping[int, Callable[[Job], Awaitable[None]]] = MappingProxyType(
         0x061B: administration.set_terminal_id,
         0x0620: books.repeat,
         0x0622: payments.hold,
-        0x0623: payments.release_part,
-        0x0624: payments.book,
-        0x0625: payments.release,
-        0x0630: payments.reversal,
-        0x0631: payments.refund,
+        0x0623: bookings.release_part,
+        0x0624: bookings.book,
+        0x0625: bookings.release,
+        0x0630: bookings.reversal,
+        0x0631: bookings.refund,
         0x0650: books.end_of_day,
         0x0651: administration.done,
         0x0670: administration.diagnosis,
