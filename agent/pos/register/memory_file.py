@@ -60,17 +60,14 @@ class MemoryFile:
             self._writer = _connect(path)
             fresh = _prepare(self._writer, path)
             self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            [(last, era)] = self._reader.execute(
-                "SELECT (SELECT coalesce(max(id), 0) FROM entry), value FROM fact"
-                " WHERE till = '' AND name = 'era'"
-            ).fetchall()
+            [(last,)] = self._reader.execute("SELECT coalesce(max(id), 0) FROM entry").fetchall()
         except (sqlite3.Error, OSError) as error:
             raise MemoryFileError(_trouble(path, error)) from error
         self._last_id: int = last
         self.fresh = fresh
         """Whether the file was made just now: what an earlier one knew is only in the journal."""
-        self.era: str = era
-        """Part of every key: a file that was lost and made anew never repeats one."""
+        self.era = secrets.token_hex(4)
+        """Part of every key of this life: a file that was lost or put back from a copy repeats none."""
 
     def close(self) -> None:
         """Let go of the file; what is being written is finished first."""
@@ -200,7 +197,6 @@ def _prepare(db: sqlite3.Connection, path: Path) -> bool:
         db.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
-        db.execute("INSERT INTO fact (till, name, value) VALUES ('', 'era', ?)", (secrets.token_hex(4),))
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {FORMAT}")
         db.execute("COMMIT")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -255,6 +256,27 @@ async def test_a_register_with_hardly_any_room_ends_no_gateway(tmp_path: Path, r
             await register.pay(1000)
         await shop.settled()
         assert (await shop.register().register("8E")).end == "06 0F", "once it says what it can take"
+
+
+@pytest.mark.parametrize("amount", [1000, 700])
+async def test_a_memory_that_was_put_back_from_a_copy_repeats_no_key(tmp_path: Path, amount: int) -> None:
+    """Else the next customer's sale would be told as the one that was made under its key, or undo that."""
+    shop = RegisterShop(tmp_path)
+    memory, copy = tmp_path / "registers.db", tmp_path / "copy.db"
+    async with shop.open():
+        pass
+    shutil.copy(memory, copy)
+    async with shop.open():
+        await shop.customer()
+        assert (await shop.register().pay(1000)).end == "06 0F"
+    for ending in ("-wal", "-shm"):
+        memory.with_name(memory.name + ending).unlink(missing_ok=True)
+    shutil.copy(copy, memory)
+    async with shop.open():
+        await shop.customer()
+        assert (await shop.register().pay(amount)).end == "06 0F"
+        await shop.settled()
+        assert await shop.captured() == 1000 + amount
 
 
 async def test_a_number_that_comes_round_again_is_a_new_message(tmp_path: Path) -> None:
