@@ -179,8 +179,8 @@ def _waits(label: str, customers: Customers, sales: int, *, usual: bool) -> Sequ
 def paced(folder: Path, effort: Effort) -> Sequence[Figure]:
     """The usual customers in real time, over sockets, both sellers side by side."""
     with live.staged(folder, effort.readers, interval_s=INTERVAL_S) as stage:
-        crowd = stage.crowd(USUAL, effort.paced, sellers=("gateway", "script"), follow="events")
-        polled = stage.crowd(USUAL, 1, sellers=("gateway",), follow="polls")["gateway"]
+        crowd = stage.crowd(USUAL, effort.paced, sellers=("gateway", "script"), follow="decision")
+        heard = stage.crowd(USUAL, 1, sellers=("gateway",), follow="events")["gateway"]
     ours, theirs = crowd["gateway"], crowd["script"]
     note = f"{ours.count} sales"
     waits = [
@@ -201,9 +201,9 @@ def paced(folder: Path, effort: Effort) -> Sequence[Figure]:
         *waits,
         Figure("calls per sale", ours.calls, "", beside=theirs.calls),
         *own,
-        Figure("CPU per sale", ours.cpu_ms, "ms", beside=theirs.cpu_ms, note="tills listen to events"),
+        Figure("CPU per sale", ours.cpu_ms, "ms", beside=theirs.cpu_ms, note="tills ask for the decision"),
         Figure("CPU per sale / script's", ours.cpu_ms / theirs.cpu_ms, "x", most=0.5),
-        Figure("CPU per sale, tills that poll", polled.cpu_ms, "ms", note=f"{polled.count} sales"),
+        Figure("CPU per sale, tills that listen", heard.cpu_ms, "ms", note=f"{heard.count} sales, alone"),
     ]
 
 
@@ -212,7 +212,7 @@ def rush(folder: Path, effort: Effort) -> Sequence[Figure]:
     ours, theirs = [], []
     with live.staged(folder, effort.rush_readers) as stage:
         for _ in range(effort.rounds):
-            ours.append(stage.crowd(AT_ONCE, effort.rush, sellers=("gateway",), follow="events")["gateway"])
+            ours.append(stage.crowd(AT_ONCE, effort.rush, sellers=("gateway",))["gateway"])
             theirs.append(stage.crowd(AT_ONCE, effort.rush, sellers=("script",))["script"])
     rates = [each.per_s for each in ours]
     costs = [each.cpu_ms for each in ours]
