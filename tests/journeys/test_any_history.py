@@ -20,6 +20,7 @@ from agent.payments.journal import Journal
 from agent.payments.machine import TRANSITIONS, IllegalStepError, fold
 from agent.payments.model import UNIQUE_REFERENCES, Event, EventKind, Order, PosKey, Session, State, TillName
 from drivers.contract import Kind, Money, ReaderName, SessionId
+from tests.thoroughness import THOROUGH
 
 READERS = ("r1", "r2", "r3")
 KEYS = st.sampled_from([*(f"k{number}" for number in range(30))])
@@ -273,4 +274,6 @@ class JournalLife(RuleBasedStateMachine):
 
 
 TestJournalLife = JournalLife.TestCase
-TestJournalLife.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestJournalLife.settings = settings(
+    max_examples=50 if THOROUGH else 20, stateful_step_count=40, deadline=None
+)

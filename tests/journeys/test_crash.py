@@ -19,6 +19,10 @@ from agent.payments.model import State
 from drivers.contract import Capture, TipPolicy
 from drivers.simulators.stripe_api.settings import SimulatorSettings
 from tests.mortal_gateway import MortalStore, Sale, Script, Till, Wire
+from tests.thoroughness import THOROUGH, sample
+
+LEAP = 1 if THOROUGH else 3
+"""Of a story's steps every third is enough for every day."""
 
 PAYS = {"auto_present": {"after": 7}}
 DECLINED = {"auto_present": {"after": 7, "number": "4000000000009995"}}
@@ -168,14 +172,14 @@ def test_a_kill_at_any_step_ends_right(folder: Path, name: str) -> None:
         except BaseException as error:
             error.add_note(f"killed at step {step}")
             raise
-        step += case.stride
+        step += case.stride * LEAP
     assert step > 30
 
 
 @pytest.mark.parametrize("block", range(5))
 def test_two_kills_in_a_row_end_right(folder: Path, block: int) -> None:
     """The second one hits the recovery from the first."""
-    for seed in range(block * 30, block * 30 + 30):
+    for seed in sample(range(block * 30, block * 30 + 30), 10):
         dice = random.Random(seed)
         name = dice.choice(list(CASES))
         case = CASES[name]
@@ -219,7 +223,7 @@ EFFECTS = (
 
 @pytest.mark.parametrize("block", range(5))
 def test_kills_on_a_bad_line_end_right(folder: Path, block: int) -> None:
-    for seed in range(block * 20, block * 20 + 20):
+    for seed in sample(range(block * 20, block * 20 + 20), 8):
         dice = random.Random(seed)
         name = dice.choice(list(CASES))
         case = CASES[name]
