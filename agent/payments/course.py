@@ -187,7 +187,7 @@ class Course:
             chance=self._chance,
         )
         result = await taking.carry_out()
-        canceled = self._journal.session(session.id).cancel_asked
+        canceled = self._journal.submitted(session.id).cancel_asked
         match result:
             case Outcome(verdict=Verdict.PENDING | Verdict.UNKNOWN):
                 await self._doubt(session, result.code or "unknown_outcome", result.message)
@@ -195,9 +195,7 @@ class Course:
                 # Nobody wants the money that is held: what settles doubt lets it go.
                 await self._doubt(session, "canceled", "authorized although its end was asked for")
             case Outcome():
-                after = await self._conclude(session, result)
-                if after.state is State.AUTHORIZED and after.cancel_asked:
-                    await self._promise(session, Settlement.RELEASE)
+                await self._conclude(session, result)
             case NotStartedError():
                 self._reader.lost()
                 verdict = Verdict.CANCELED if canceled else Verdict.FAILED
@@ -231,8 +229,8 @@ class Course:
 
     async def _judge(self, session: Session, outcome: Outcome) -> None:
         refund = session.order.kind is Kind.REFUND
-        # Somebody may have asked for the end while we asked.
-        canceled = bool(self._journal.session(session.id).cancel_asked)
+        # Somebody may have asked for the end while we asked; no such wish can follow what is concluded now.
+        canceled = bool(self._journal.submitted(session.id).cancel_asked)
         match outcome.verdict:
             case Verdict.UNKNOWN:
                 await self._rest(session, outcome.code, outcome.message, session.checks)

@@ -219,8 +219,23 @@ async def test_a_cancel_still_on_its_way_to_the_disk_counts_too(scene: Scene) ->
         return HELD
 
     scene.driver.pays.append(late)
+    scene.driver.inquiries.append(HELD)
     assert (await scene.run(session)).state is State.RELEASED
-    assert scene.kinds(session)[2:] == ["cancel_asked", "concluded", "settling", "concluded"]
+    assert scene.kinds(session)[2:] == ["cancel_asked", "doubted", "settling", "concluded"]
+
+
+async def test_a_cancel_on_its_way_to_the_disk_counts_when_a_doubt_ends(scene: Scene) -> None:
+    session = await doubtful(scene.journal)
+    writer = TroubledWriter(scene.journal)
+
+    async def late(_: PaymentRequest, __: Report) -> Outcome:
+        writer.slow = True
+        scene.journal.note(session.id, EventKind.CANCEL_ASKED, {"by": "till"})
+        return HELD
+
+    scene.driver.inquiries.append(late)
+    assert (await scene.run(session)).state is State.RELEASED
+    assert scene.kinds(session)[-3:] == ["cancel_asked", "settling", "concluded"]
 
 
 # -- doubt -----------------------------------------------------------------------------------------
