@@ -19,7 +19,7 @@ from agent.payments.journal import Journal
 from agent.payments.machine import IllegalStepError, fold
 from agent.payments.model import EventKind, Session, SessionQuery, State
 from agent.payments.store import Store
-from agent.payments.writer import GroupWriter, Pending
+from agent.payments.writer import GroupWriter, InlineWriter, Pending
 from drivers.contract import SessionId
 from tests.unit.agent.payments.sales import DECLINED, PAID, FakeClock, order, raw, refund, rows
 
@@ -318,6 +318,24 @@ class TestFailures:
         tasks = [group.create_task(one(), name=f"progress {number}") for number in range(count)]
         await asyncio.sleep(0)
         return tasks
+
+    async def test_a_commit_that_failed_and_is_on_the_disk_all_the_same_is_followed_by_the_next(
+        self, journal: Journal
+    ) -> None:
+        session = await start(journal)
+
+        def commit(writes: Sequence[Write]) -> list[Exception | None]:
+            assert journal._store.commit(writes) == [None]
+            return [JournalError("disk I/O error")]
+
+        good, journal._writer = journal._writer, InlineWriter(commit, journal._done)
+        with pytest.raises(JournalError):
+            await journal.record(session.id, EventKind.PROGRESS, PREPARING)
+        journal._writer = good
+        assert journal.session(session.id).seq == session.seq + 1
+        after = await journal.record(session.id, EventKind.PROGRESS, PREPARING)
+        assert after.seq == session.seq + 2
+        assert fold(journal.history(session.id)) == after
 
     async def test_what_follows_a_failed_change_fails_and_what_begins_after_it_does_not(
         self, journal: Journal, held: HeldWriter
