@@ -157,6 +157,10 @@ class Journal:
             self._remember(known)
         return known
 
+    def submitted(self, session: SessionId) -> Session:
+        """The session with what is still on its way to the disk: what the next change will follow."""
+        return self._heads.get(session) or self.session(session)
+
     async def changed(self, session: SessionId, seq: int) -> Session:
         """The session once it has gone beyond an event number."""
         return await self.reached(session, lambda known: known.seq > seq)
@@ -246,7 +250,7 @@ class Journal:
 
     def _step(self, name: SessionId, kind: EventKind, facts: Mapping[str, Any], at: datetime) -> Write:
         """The change that one event makes, following what was submitted before it."""
-        head = self._heads.get(name) or self.session(name)
+        head = self.submitted(name)
         event = Event(name, head.seq + 1, kind, at, facts)
         session = advance(head, event)
         row = event_row(event)
