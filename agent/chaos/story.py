@@ -114,6 +114,9 @@ class _Story:
         if where in self._plan.terminals:
             self.eyes.fired(fault, where)
         else:
+            if where.partition("?")[0].endswith("/cancel_action"):
+                # Stripe has no "only if": one that arrives late takes away whatever is shown by then
+                self.judge.disturbed |= set(self._plan.stripe_readers)
             self.eyes.request_fired(fault, where, body)
 
     def _screens(self, screens: Mapping[str, tuple[str, str]]) -> None:
