@@ -143,12 +143,22 @@ class Memory:
         original: Entry | None = None,
         order_number: str | None = None,
         sequence: int | None = None,
+        key: str = "",
+        receipt: int | None = None,
     ) -> Entry:
-        """Write down that a transaction begins. Errors: `MemoryFileError`; then nothing was begun."""
+        """Write down that a transaction begins; one from before has its `key` and `receipt` already.
+
+        Errors: `MemoryFileError`; then nothing was begun.
+        """
         number = self._file.next_id()
         booked = original is not None and deed in _ENDS_HOLD
-        key = original.key if original is not None and booked else f"zvt-{self._file.era}-{number}"
-        entry = Entry(number, deed, amount, currency, self.facts.batch, key, at)
+        if original is not None and booked:
+            key = original.key
+        key = key or f"zvt-{self._file.era}-{number}"
+        entry = Entry(number, deed, amount, currency, self.facts.batch, key, at, receipt=receipt)
+        self.facts.receipt = max(
+            self.facts.receipt, receipt or 0
+        )  # a number that is in use is not given again
         entry.original = None if original is None else original.id
         entry.order_number, entry.sequence, entry.epoch = order_number, sequence, self.facts.epoch
         await self.save(entry)

@@ -55,19 +55,24 @@ class Settling:
                 await self._memory.save(entry)
 
     async def _adopt(self) -> None:
-        """Look after money that is held for registers whose memory was lost."""
-        query = SessionQuery(state=State.AUTHORIZED, limit=ADOPTED_MAX)
+        """Look after money that is held, or about to be, for registers whose memory was lost."""
         known = {entry.key for entry in self._memory.entries}
-        for session in reversed(self._desk.find(query, self._till)):
-            deed = session.order.metadata.get(MARK)
-            if deed is None or session.order.pos_key in known:
-                continue
-            money, at = session.order.money, session.created_at.isoformat(timespec="seconds")
-            entry = await self._memory.begin(Deed(deed), session.amount_authorized, money.currency, at)
-            log.warning("till %s: session %s is from before its memory was lost", self._till, session.id)
-            entry.key = session.order.pos_key
-            entry.receipt = int(session.references.get("register_receipt", "0")) or None
-            await self._memory.save(entry)
+        for state in (State.AUTHORIZED, *_UNDER_WAY):
+            query = SessionQuery(state=state, limit=ADOPTED_MAX)
+            for session in reversed(self._desk.find(query, self._till)):
+                deed = session.order.metadata.get(MARK)
+                if deed is None or session.order.pos_key in known:
+                    continue
+                log.warning("till %s: session %s is from before its memory was lost", self._till, session.id)
+                money = session.order.money
+                await self._memory.begin(
+                    Deed(deed),
+                    session.amount_authorized or money.amount,
+                    money.currency,
+                    session.created_at.isoformat(timespec="seconds"),
+                    key=session.order.pos_key,
+                    receipt=int(session.references.get("register_receipt", "0")) or None,
+                )
         self._memory.fresh = False
 
     def decide(self, entry: Entry) -> None:

@@ -279,6 +279,39 @@ async def test_a_memory_that_was_put_back_from_a_copy_repeats_no_key(tmp_path: P
         assert await shop.captured() == 1000 + amount
 
 
+async def test_a_sale_under_way_is_let_go_when_the_memory_is_lost(tmp_path: Path) -> None:
+    shop = RegisterShop(tmp_path)
+    with suppress(ExceptionGroup):
+        async with shop.open():
+            await shop.customer(after=30)
+            await shop.register().send("06 01 07 04 00 00 00 00 10 00")
+            await asyncio.sleep(10)
+            raise RuntimeError("the power fails")
+    for name in ("registers.db", "registers.db-wal", "registers.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    async with shop.open():
+        await asyncio.sleep(60)
+        await shop.settled()
+        assert (await shop.captured(), await shop.held()) == (0, 0)
+        assert [each.state for each in shop.sessions()] == [State.CANCELED]
+
+
+async def test_a_reservation_keeps_its_number_when_the_memory_is_lost(tmp_path: Path) -> None:
+    shop = RegisterShop(tmp_path)
+    async with shop.open():
+        await shop.customer()
+        await shop.register().run("06 22 07 04 00 00 00 00 50 00")
+    for name in ("registers.db", "registers.db-wal", "registers.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    async with shop.open():
+        await shop.customer()
+        register = shop.register()
+        assert (await register.pay(1000)).status.receipt == 2
+        assert (await register.run("06 24 0A 04 00 00 00 00 30 00 87 00 01")).end == "06 0F"
+        await shop.settled()
+        assert await shop.captured() == 4000
+
+
 async def test_a_number_that_comes_round_again_is_a_new_message(tmp_path: Path) -> None:
     """Six digits are used up in months; what was paid under a number then is not what is ordered now."""
     async with RegisterShop(tmp_path).open() as shop:
