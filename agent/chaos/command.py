@@ -26,7 +26,7 @@ class Request:
     seeds: str = "1..100"
     minutes: float | None = None
     faults: str = "all"
-    sales: int = 20
+    sales: int = 16
     workers: int = 0
     sweeper: bool = False
 
@@ -120,7 +120,7 @@ def _smallest(report: Report, request: Request, kinds: Sequence[str]) -> str:
 
 def _options(request: Request) -> str:
     told: dict[str, Any] = {"--faults": request.faults, "--sales": request.sales}
-    usual = {"--faults": "all", "--sales": 20}
+    usual = {"--faults": "all", "--sales": 16}
     text = "".join(f' {name} "{value}"' for name, value in told.items() if value != usual[name])
     return text + (" --sweeper" if request.sweeper else "")
 

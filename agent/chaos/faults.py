@@ -31,6 +31,19 @@ IDLE: Final = "idle"
 ONLY_STRIPE: Final = ("held", "capturing", "releasing")
 """Steps that a sale at a simulated ZVT terminal does not come to."""
 
+ONLY_ZVT: Final = ("authorizing",)
+"""Steps that Stripe does not show."""
+
+_AT_REST: Final = ("opened", "held", "ended", "refund opened", "refunded")
+"""Nothing is sent for the sale itself at these steps."""
+
+_ASKING: Final = ("reference", "waiting", "doubt", "refund doubt")
+"""Only questions are sent to Stripe at these steps."""
+
+_SENDING: Final = tuple(step for step in STEPS if step not in {*_AT_REST, *ONLY_ZVT})
+_CHANGING: Final = tuple(step for step in _SENDING if step not in _ASKING)
+_COMMANDING: Final = ("attempt", "cancel asked")
+
 
 class Group(Enum):
     """Where a fault comes from."""
@@ -59,9 +72,13 @@ class Trouble:
 
     def can(self, step: str) -> bool:
         """Whether it can come true at a step of a sale."""
-        if self.group is Group.LINE and step in ONLY_STRIPE:
+        if (not self.zvt and step in ONLY_ZVT) or (not self.stripe and step in ONLY_STRIPE):
             return False
         return not self.steps or step in self.steps
+
+    def can_at(self, terminal: bool, step: str) -> bool:
+        """Whether it can come true at a step of a sale at a ZVT terminal, or else at a reader of Stripe's."""
+        return self.can(step) and step not in (ONLY_STRIPE if terminal else ONLY_ZVT)
 
     def fits(self, terminal: bool) -> bool:
         """Whether it can happen at a ZVT terminal, or else at a reader of Stripe's."""
@@ -90,12 +107,13 @@ class Fault:
         return f"{self.kind} {self.reader} {when} ({self.seconds:g} s, x{self.times}, +{self.steps})"
 
 
-def _wire(name: str) -> Trouble:
-    return Trouble(name, Group.WIRE, zvt=False)
+def _wire(name: str, steps: tuple[str, ...] = _SENDING) -> Trouble:
+    return Trouble(name, Group.WIRE, zvt=False, steps=steps)
 
 
 def _line(name: str, *, serial_only: bool = False) -> Trouble:
-    return Trouble(name, Group.LINE, (5.0, 150.0), stripe=False, serial_only=serial_only)
+    steps = tuple(step for step in STEPS if step not in {*ONLY_STRIPE, "opened", "refund opened"})
+    return Trouble(name, Group.LINE, (5.0, 150.0), stripe=False, serial_only=serial_only, steps=steps)
 
 
 _LIST: Final = (
@@ -117,15 +135,15 @@ _LIST: Final = (
     _wire("answer torn"),
     _wire("request late"),
     _wire("answer late"),
-    _wire("request doubled"),
-    _wire("request overtaken"),
-    _wire("409"),
+    _wire("request doubled", _CHANGING),
+    _wire("request overtaken", _CHANGING),
+    _wire("409", _CHANGING),
     _wire("429"),
     _wire("500"),
-    _wire("500 after execution began"),
+    _wire("500 after execution began", _CHANGING),
     _wire("HTML"),
-    _wire("reader time-out, delivered"),
-    _wire("reader time-out, not delivered"),
+    _wire("reader time-out, delivered", _COMMANDING),
+    _wire("reader time-out, not delivered", _COMMANDING),
     Trouble("line down", Group.WIRE, (0.5, 60.0), zvt=False),
     Trouble("reboot", Group.READER, (5.0, 40.0)),
     Trouble("busy", Group.READER, (1.0, 30.0)),

@@ -77,7 +77,7 @@ class Report:
 
 
 def play_seed(
-    seed: int, *, kinds: Sequence[str] = KINDS, sales: int = 20, sweeper: bool | None = None
+    seed: int, *, kinds: Sequence[str] = KINDS, sales: int = 16, sweeper: bool | None = None
 ) -> Verdict:
     """The world of one seed. A world that breaks down is a violation too: its seed must not get lost."""
     logging.disable(logging.CRITICAL)
@@ -97,7 +97,7 @@ def run_worlds(
     seeds: Iterable[int],
     *,
     kinds: Sequence[str] = KINDS,
-    sales: int = 20,
+    sales: int = 16,
     sweeper: bool | None = None,
     workers: int = 1,
     minutes: float | None = None,

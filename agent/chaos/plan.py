@@ -84,7 +84,7 @@ class Plan:
 
 
 def plan_of(
-    seed: int, *, kinds: Sequence[str] = KINDS, sales: int = 20, forgetful: bool | None = None
+    seed: int, *, kinds: Sequence[str] = KINDS, sales: int = 16, forgetful: bool | None = None
 ) -> Plan:
     """The world of a seed. `kinds`: which faults may happen; `forgetful` None: one world in ten is."""
     forgetful = seed % 10 == 0 if forgetful is None else forgetful
@@ -159,11 +159,13 @@ def _fault(chance: random.Random, plan: Plan, kinds: Sequence[str]) -> Fault:
     if what.group is Group.LINE:
         bad = [name for name, terminal in plan.terminals.items() if terminal.bad_line]
         reader = chance.choice(bad) if bad else reader
+    steps = [step for step in STEPS if what.can_at(reader in plan.terminals, step)]
+    step = chance.choice(steps) if chance.random() < 0.75 else ""
     return Fault(
         kind,
         reader,
-        at_s=round(chance.uniform(0.0, 160.0), 3),
-        step=chance.choice(STEPS) if chance.random() < 0.7 else "",
+        at_s=round(chance.uniform(0.0, 80.0 if step else 160.0), 3),
+        step=step,
         seconds=round(chance.uniform(*what.seconds), 3),
         times=chance.choice((1, 1, 1, 2, 3, 5)),
         steps=chance.choice((0, 1, 2, 3, 5, 8, 13, 21, 34, 55)),

@@ -20,7 +20,7 @@ def chaos(
     seed: Annotated[int | None, typer.Option(help="One world; with --trace, its timeline.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="End after so many minutes.")] = None,
     faults: Annotated[str, typer.Option(help="Which faults: names or groups, all, or none.")] = "all",
-    sales: Annotated[int, typer.Option(min=1, max=200, help="About how many sales a world has.")] = 20,
+    sales: Annotated[int, typer.Option(min=1, max=200, help="About how many sales a world has.")] = 16,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a processor.")] = 0,
     sweeper: Annotated[
         bool, typer.Option("--sweeper", help="Tills forget holds in every world, not in one of ten.")

@@ -29,7 +29,10 @@ class LinePlan(Plan):
     def begin(self, fault: str, seed: int) -> None:
         """Let one fault of the list be in force, NAME or NAME=NUMBER."""
         plan = plan_for(fault, seed=seed)
-        self._plans[fault.partition("=")[0]] = plan
+        name = fault.partition("=")[0]
+        self._plans[name] = plan
+        if plan.idle_s is not None:
+            self._fired(name)  # it comes true when nothing is said, which nobody sees
         self.idle_s = plan.idle_s if plan.idle_s is not None else self.idle_s
 
     def end(self, fault: str = "") -> None:
@@ -50,7 +53,7 @@ class LinePlan(Plan):
             before = plan.fired
             acts = [made for act in acts for made in _through(plan, act, direction)]
             if plan.fired > before:
-                self._fired(name)
+                self._fired("line reboot" if name == "reboot" else name)
         return acts
 
 

@@ -102,19 +102,19 @@ async def test_a_full_disk_refuses_until_there_is_space(tmp_path: Path) -> None:
     assert machine.fired == ["disk full"]
 
 
-async def test_a_transaction_that_is_interrupted_is_taken_back(tmp_path: Path) -> None:
+async def test_a_transaction_that_is_interrupted_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "j.db")
-    stored = 0
+    stored: set[str] = set()
     for number in range(40):
         machine.disk.failing = 1
         try:
             await machine.sell(str(number))
         except JournalError:
             continue
-        stored += 1
+        stored.add(str(number))
     machine.journal.close()
-    assert 0 <= stored < 40
-    assert len(await keys(tmp_path / "j.db")) == stored
+    assert len(stored) < 40
+    assert stored <= await keys(tmp_path / "j.db")
 
 
 async def test_what_was_refused_for_want_of_a_flush_may_come_back_with_the_power(tmp_path: Path) -> None:

@@ -24,3 +24,6 @@ def test_each_can_come_true_somewhere(name: str) -> None:
 def test_a_terminals_line_breaks_at_no_step_that_terminals_do_not_have() -> None:
     assert not any(FAULTS["garbage"].can(step) for step in ONLY_STRIPE)
     assert FAULTS["crash"].can("held")
+    assert FAULTS["crash"].can_at(False, "held")
+    assert not FAULTS["crash"].can_at(True, "held")
+    assert not FAULTS["500"].can("authorizing")

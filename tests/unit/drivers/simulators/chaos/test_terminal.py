@@ -21,11 +21,11 @@ def test_faults_begin_and_end_while_the_line_is_used() -> None:
     plan.begin("idle-hang-up=7", 1)
     plan.new_link()
     assert plan.apply(Direction.UP, b"abc") == []
-    assert (fired, plan.idle_s) == (["loss"], 7)
+    assert (fired, plan.idle_s) == (["idle-hang-up", "loss"], 7)
     plan.end("loss")
     assert (plan.apply(Direction.UP, b"abc"), plan.idle_s) == ([Write(Direction.UP, b"abc")], 7)
     plan.end()
-    assert (fired, plan.idle_s) == (["loss"], None)
+    assert (fired, plan.idle_s) == (["idle-hang-up", "loss"], None)
     assert plan.apply(Direction.DOWN, b"abc") == [Write(Direction.DOWN, b"abc")]
 
 
