@@ -16,8 +16,8 @@ BEFORE_THE_KEYS = frozenset({"api_key_refused", "permission_missing", "rate_limi
 nothing about an earlier request with the same key."""
 
 STRIPE_FAILED = "stripe_failed"
-"""Code of a doubt: Stripe has answered that it does not know itself. That answer is kept under the key and would
-come again for a day (docs.stripe.com/api/idempotent_requests), so a second one wants another number."""
+"""Code of a doubt: Stripe has answered that it does not know itself. That answer is kept under the key and
+comes again for a day (docs.stripe.com/api/idempotent_requests): a second one wants another number."""
 
 DECIDED = frozenset({"succeeded", "requires_capture", "canceled"})
 """Statuses in which nobody can pay any more."""
