@@ -32,7 +32,7 @@ TILLS = 4
 CALM_S = 180.0
 """How long everything may take to end once nobody kills the daemon any more."""
 
-PACE_S = (0.2, 1.4)
+PACE_S = (0.1, 0.8)
 """Between the daemon's return and the next signal."""
 
 _DAEMON = "import sys; from agent.cli import main; sys.exit(main(sys.argv[1:]))"
