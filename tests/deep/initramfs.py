@@ -18,11 +18,11 @@ for module in {modules}; do busybox insmod /modules/$module.ko; done
 busybox mount -t ext4 -o ro,noatime /dev/vda /lower
 busybox mount -t tmpfs -o size=400m tmpfs /changes
 busybox mkdir /changes/upper /changes/work
-busybox mount -t overlay -o lowerdir=/lower,upperdir=/changes/upper,workdir=/changes/work overlay /root
-busybox mount -t ext4 -o ro,noatime /dev/vdb /root/opt/tillgate
+busybox mount -t overlay -o lowerdir=/lower,upperdir=/changes/upper,workdir=/changes/work overlay /sysroot
+busybox mount -t ext4 -o ro,noatime /dev/vdb /sysroot/opt/tillgate
 busybox umount /proc
-busybox mount --move /dev /root/dev
-exec busybox switch_root /root /sbin/init
+busybox mount --move /dev /sysroot/dev
+exec busybox switch_root /sysroot /sbin/init
 """
 """The root is never written: changes live in memory, so that one image serves every boot."""
 
@@ -41,7 +41,7 @@ def make_initramfs(path: Path, tree: Path) -> None:
     """Write it for the kernel that is installed in `tree`."""
     (modules,) = (tree / "usr/lib/modules").iterdir()
     wanted = _in_order(modules, MODULES)
-    folders = ("bin", "dev", "proc", "modules", "lower", "changes", "root")
+    folders = ("bin", "dev", "proc", "modules", "lower", "changes", "sysroot")
     entries = [
         *(Entry(name, stat.S_IFDIR | 0o755) for name in folders),
         Entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1)),
