@@ -33,7 +33,8 @@ def main(argv: list[str]) -> int:
     os.environ.pop("TILLGATE_REQUIRE_ALL", None)
     if given.budget is not None:
         os.environ[BUDGET] = str(given.budget)
-    chosen = [] if any(not each.startswith("-") for each in rest) else [str(HERE / name) for name in ORDER]
+    named = any(".py" in each for each in rest)
+    chosen = [] if named else [str(HERE / name) for name in ORDER]
     code = pytest.main(["-p", "no:cacheprovider", "-p", "no:randomly", "--verbose", "-s", *chosen, *rest])
     return 0 if code == pytest.ExitCode.OK else 1
 
