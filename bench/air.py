@@ -1,13 +1,15 @@
-"""`python -m bench.air`: a simulated BlueZ with two devices that echo, and twenty-one terminals."""
+"""`python -m bench.air FOLDER`: simulated devices on the air that echo or are terminals; more on ports."""
 
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 from drivers.links.ble_profiles import PROFILES
 from drivers.simulators.ble_uart import UartListener, UartPeripheral
 from drivers.simulators.bluez.daemon import PrivateBus
 from drivers.simulators.bluez.service import SimulatedBluez
+from drivers.simulators.pty import PtyListener
 from drivers.simulators.zvt_terminal.customers import QUICK
 from drivers.simulators.zvt_terminal.profiles import INSTANT
 from drivers.simulators.zvt_terminal.profiles import PROFILES as KINDS
@@ -16,6 +18,11 @@ from drivers.simulators.zvt_terminal.terminal import Terminal
 
 ECHOES = ("00:00:5E:00:53:E0", "00:00:5E:00:53:E1")
 TERMINALS = tuple(f"00:00:5E:00:53:{number:02X}" for number in range(21))
+NOBODY = "00:00:5E:00:53:FF"
+"""An address at which no device ever answers."""
+PORTS = tuple(f"port-{number}" for number in range(8))
+SILENT = "port-silent"
+"""A port behind which nobody speaks."""
 NUS = PROFILES["nus"]
 
 
@@ -26,6 +33,12 @@ class _Echo(UartPeripheral):
         del uuid
         if self.central is not None:
             self.central.notify(NUS.notify, value)
+
+
+def _terminal() -> Terminal:
+    terminal = Terminal(KINDS["standard"], times=INSTANT)
+    terminal.device.usual = QUICK
+    return terminal
 
 
 async def main() -> None:
@@ -41,10 +54,16 @@ async def main() -> None:
         for address in TERMINALS:
             device = UartPeripheral(address, "Terminal", NUS)
             bluez.add(device)
-            terminal = Terminal(KINDS["standard"], times=INSTANT)
-            terminal.device.usual = QUICK
-            work = serve(terminal, UartListener(device), serial=True)
+            work = serve(_terminal(), UartListener(device), serial=True)
             serving.append(group.create_task(work, name=f"terminal {address}"))
+        folder, plugged = Path(sys.argv[1]), asyncio.Semaphore(0)
+        for name in PORTS:
+            port = PtyListener(folder / name)
+            work = serve(_terminal(), port, serial=True, ready=plugged.release)
+            serving.append(group.create_task(work, name=f"terminal {name}"))
+        await PtyListener(folder / SILENT).open()
+        for _ in PORTS:
+            await plugged.acquire()
         sys.stdout.write(f"{bus.address}\n")
         sys.stdout.flush()
         await stopped.wait()

@@ -1,16 +1,21 @@
-"""Bluetooth: our link beside bare bleak on the same simulated BlueZ; and a store of twenty-one readers."""
+"""Bluetooth: our link beside bare bleak on the same simulated BlueZ; and a store full of readers."""
 
 import asyncio
 import os
+import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
-from bench.air import ECHOES, TERMINALS
+from bench.air import ECHOES, NOBODY, PORTS, SILENT, TERMINALS
 from bench.processes import Process, environment, python
 from drivers.contract import (
     Driver,
+    DriverError,
     Kind,
     Money,
     PaymentRequest,
@@ -43,14 +48,14 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A process with a link to each of so many readers."""
+    """A process with a link to each of so many readers; the times of each sale, alone and beside trouble."""
 
     readers: int
-    sales: int
     rss_mb: float
     idle_percent: float
     sale_cpu_ms: float
-    sale_ms: float
+    quiet_ms: list[float]
+    beside_trouble_ms: list[float]
 
 
 class _Pipe:
@@ -148,7 +153,7 @@ async def _compare(rounds: int, count: int) -> list[Compared]:
 
 def compare(rounds: int, count: int) -> list[Compared]:
     """Both in one process and one run, on one BlueZ; each with a device of its own."""
-    with python("bench.air") as air:
+    with tempfile.TemporaryDirectory(prefix="tillgate-") as folder, python("bench.air", folder) as air:
         os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = air.line()
         return asyncio.run(_compare(rounds, count))
 
@@ -178,34 +183,51 @@ async def _sell(driver: Driver, sales: int, took: list[float]) -> None:
             raise RuntimeError(f"not paid: {outcome}")
 
 
-async def _keep(readers: int) -> None:
-    """The readers' process: says READY, and sells when told how much."""
+def _driver(name: str, link: str) -> Driver:
+    return make(ReaderConfig(ReaderName(name), "zvt", {"link": link}), {})
+
+
+async def _keep(folder: Path, over_air: int, over_cable: int) -> None:
+    """The readers' process: says READY, and sells when told how much, beside trouble or not."""
     drivers = [
-        make(ReaderConfig(ReaderName(f"till-{number}"), "zvt", {"link": f"ble://{address}"}), {})
-        for number, address in enumerate(TERMINALS[:readers])
+        *(_driver(f"air-{number}", f"ble://{each}") for number, each in enumerate(TERMINALS[:over_air])),
+        *(_driver(each, f"serial://{folder / each}") for each in PORTS[:over_cable]),
     ]
+    troubled = [_driver("nobody", f"ble://{NOBODY}"), _driver("silent", f"serial://{folder / SILENT}")]
     async with asyncio.TaskGroup() as group:
         for driver in drivers:
             group.create_task(driver.open(), name="open")
     _say("READY")
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, input):
+        sales, _, trouble = line.partition(" ")
         took: list[float] = []
         async with asyncio.TaskGroup() as group:
-            for driver in drivers:
-                group.create_task(_sell(driver, int(line), took), name="sell")
-        _say(f"{sorted(took)[len(took) // 2]:.3f}")
+            fighting = [group.create_task(_fight(each), name="trouble") for each in troubled if trouble]
+            async with asyncio.TaskGroup() as selling:
+                for driver in drivers:
+                    selling.create_task(_sell(driver, int(sales), took), name="sell")
+            for task in fighting:
+                task.cancel()
+        _say(" ".join(f"{each:.3f}" for each in took))
+
+
+async def _fight(driver: Driver) -> None:
+    """Try to reach a reader that is not there, again and again."""
+    while True:
+        with suppress(DriverError):
+            await driver.open()
 
 
 def _say(line: str) -> None:
     print(line, flush=True)  # noqa: T201  # to the parent
 
 
-def store(readers: int, sales: int) -> Store:
+def store(over_air: int, over_cable: int, sales: int) -> Store:
     """So many readers at once, each selling; measured at their own process."""
-    with python("bench.air") as air:
+    with tempfile.TemporaryDirectory(prefix="tillgate-") as folder, python("bench.air", folder) as air:
         bus = environment(DBUS_SYSTEM_BUS_ADDRESS=air.line())
-        with Process(_command(readers), env=bus) as process:
+        with Process(_command(folder, over_air, over_cable), env=bus) as process:
             process.line()
             time.sleep(SETTLED_S)
             rss = process.memory_mb()["rss"]
@@ -213,21 +235,28 @@ def store(readers: int, sales: int) -> Store:
             time.sleep(SETTLED_S)
             idle = (process.cpu_s() - before) / SETTLED_S * 100
             before = process.cpu_s()
-            process.say(str(sales))
-            took = float(process.line())
-            spent = (process.cpu_s() - before) * 1e3 / (sales * readers)
-    return Store(readers, sales * readers, rss, idle, spent, took)
+            quiet = _sold(process, str(sales))
+            spent = (process.cpu_s() - before) * 1e3 / len(quiet)
+            beside_trouble = _sold(process, f"{sales} trouble")
+    return Store(over_air + over_cable, rss, idle, spent, quiet, beside_trouble)
 
 
-def _command(readers: int) -> Sequence[str]:
-    import sys
+def _sold(process: Process, order: str) -> list[float]:
+    process.say(order)
+    return [float(each) for each in process.line().split()]
 
-    return [sys.executable, "-c", f"from bench.ble import keep; keep({readers})"]
+
+def _command(folder: str, over_air: int, over_cable: int) -> Sequence[str]:
+    return [
+        sys.executable,
+        "-c",
+        f"from bench.ble import keep; keep({folder!r}, {over_air}, {over_cable})",
+    ]
 
 
-def keep(readers: int) -> None:
+def keep(folder: str, over_air: int, over_cable: int) -> None:
     """Run the readers' process until its input ends."""
     try:
-        asyncio.run(_keep(readers))
+        asyncio.run(_keep(Path(folder), over_air, over_cable))
     except EOFError:
         return

@@ -32,6 +32,7 @@ class Effort:
     payments: int = 60  # over a pty
     echoes: int = 200  # of each size in each round
     ble_readers: int = 21
+    serial_readers: int = 8
 
 
 QUICK = Effort(
@@ -262,7 +263,7 @@ def terminals(folder: Path, effort: Effort) -> Sequence[Figure]:
 
 
 def bluetooth(_folder: Path, effort: Effort) -> Sequence[Figure]:
-    """Our link beside bare bleak, and twenty-one readers at once; needs dbus-daemon."""
+    """Our link beside bare bleak, and a store full of readers at once; needs dbus-daemon."""
     figures = []
     for each in ble.compare(effort.rounds, effort.echoes):
         name = "stream there and back" if each.size == ble.STREAM else f"echo of {each.size} B"
@@ -273,12 +274,21 @@ def bluetooth(_folder: Path, effort: Effort) -> Sequence[Figure]:
             Figure(name, median(ours), "ms", beside=median(bare), note=p99),
             Figure(f"{name} / bleak's", median(each.ratios), "x", most=BLE_RATIO, note=noise),
         ]
-    kept = ble.store(effort.ble_readers, effort.paced)
+    kept = ble.store(effort.ble_readers, effort.serial_readers, effort.paced)
+    readers = f"{kept.readers} readers"
+    share = f"{len(kept.quiet_ms)} sales, {effort.serial_readers} of the readers on serial ports"
+    slow = quantile(kept.quiet_ms, 0.99), quantile(kept.beside_trouble_ms, 0.99)
     return [
         *figures,
-        Figure(f"RSS, {kept.readers} readers", kept.rss_mb, "MiB", note="drivers alone, no gateway"),
-        Figure(f"idle CPU, {kept.readers} readers", kept.idle_percent, "%"),
-        Figure(f"sale, {kept.readers} at once", kept.sale_ms, "ms", note=f"{kept.sales} sales"),
+        Figure(f"RSS, {readers}", kept.rss_mb, "MiB", note="drivers alone, no gateway"),
+        Figure(f"idle CPU, {readers}", kept.idle_percent, "%"),
+        Figure(f"sale, {readers} at once", median(kept.quiet_ms), "ms", note=share),
+        Figure(
+            "the same while one of each kind is not there",
+            median(kept.beside_trouble_ms),
+            "ms",
+            note=f"p99 {slow[1]:.0f}, without trouble {slow[0]:.0f}",
+        ),
         Figure("CPU per sale", kept.sale_cpu_ms, "ms", note="the gateway's side alone"),
     ]
 

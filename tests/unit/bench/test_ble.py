@@ -9,7 +9,7 @@ from bench import ble, parts
 from bench.parts import Effort
 from tests.ble_world import forget_closed_loops, needs_dbus_daemon
 
-QUICK = Effort(rounds=1, echoes=10, ble_readers=2, paced=1)
+QUICK = Effort(rounds=1, echoes=10, ble_readers=2, serial_readers=1, paced=1)
 
 
 @needs_dbus_daemon
@@ -25,7 +25,8 @@ def test_each_size_has_its_figures_and_the_store_sells(
     for name in ("echo of 20 B", "echo of 1000 B", "stream there and back"):
         assert figures[name].value > 0
         assert figures[f"{name} / bleak's"].most == 1.15
-    assert figures["RSS, 2 readers"].value > 10
-    assert figures["sale, 2 at once"].note == "2 sales"
+    assert figures["RSS, 3 readers"].value > 10
+    assert figures["sale, 3 readers at once"].note == "3 sales, 1 of the readers on serial ports"
+    assert figures["the same while one of each kind is not there"].value > 0
     assert figures["CPU per sale"].value > 0
     forget_closed_loops()
