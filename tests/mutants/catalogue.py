@@ -255,8 +255,8 @@ MUTANTS = (
     Mutant(
         "capture before the register's yes is on disk",
         "agent/pos/register/handover.py",
-        "        await job.till.desk.note(self.session.id, answer_name(entry), answer, job.till.till)\n",
-        "",
+        "await job.till.desk.note(self.session.id, known, job.till.till)",
+        "del known",
         (_REGISTER + "test_handover.py", _REGISTER + "test_settling.py"),
     ),
     Mutant(
@@ -264,7 +264,7 @@ MUTANTS = (
         "agent/pos/register/handover.py",
         "                raise NotTakenError(str(error)) from error\n            match",
         "                return None\n            match",
-        (_REGISTER + "test_handover.py", _REGISTER + "test_settling.py"),
+        (_JOURNEYS + "test_register_cut.py",),
     ),
 )
 """Every one of them must die: `python -m tests.mutants`."""
