@@ -1,5 +1,8 @@
 """A few hundred small stores in which everything goes wrong; `make chaos` plays ten thousand larger ones."""
 
+import sys
+from collections.abc import Iterator
+
 import pytest
 
 from agent.chaos.many import play_seed
@@ -10,6 +13,15 @@ TOGETHER = 10
 
 BATCHES = sample(range(100), 20)
 """Everyday two hundred worlds, in CI a thousand."""
+
+
+@pytest.fixture(autouse=True)
+def _uncounted() -> Iterator[None]:
+    """Worlds take half the time while nobody counts their lines; the floors are held without them."""
+    counter = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(counter)
 
 
 @pytest.mark.parametrize("batch", BATCHES)

@@ -59,7 +59,7 @@ from tests.thoroughness import sample
 
 PAIRS = [(world, promise) for world in WORLDS if not world.real for promise in PROMISES]
 FAULTY_PAIRS = [(world, promise) for world in FAULTY for promise in PROMISES]
-FAULTY_EVERYDAY = 160
+FAULTY_EVERYDAY = 90
 
 
 def named(value: object) -> str:
