@@ -45,7 +45,7 @@ class _Exchange:
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
             answer = await self._world.request(request.method, path, headers, request.body, request.timeout_s)
-        except Exception as error:
+        except Exception as error:  # its `sent` says that it is a lost exchange; others are handed on
             sent = getattr(error, "sent", None)
             if sent is None:
                 raise
